@@ -1,0 +1,68 @@
+r"""Parse and normalize conversation transcripts: preference data to chat messages, every row accounted for.
+
+>>> import turnparse
+>>> pair = turnparse.parse_pair(
+...     "\n\nHuman: Is a tomato a fruit?\n\nAssistant: Botanically, yes: a berry.",
+...     "\n\nHuman: Is a tomato a fruit?\n\nAssistant: No.",
+... )
+>>> [turn.content for turn in pair.shared]
+['Is a tomato a fruit?']
+>>> pair.chosen[0].message()
+{'role': 'assistant', 'content': 'Botanically, yes: a berry.'}
+>>> pair.relation
+'last-turn'
+"""
+
+from turnparse._codes import CODES, Code
+from turnparse._convert import Summary, convert
+from turnparse._diagnose import Diagnostic
+from turnparse._dialect import Dialect
+from turnparse._errors import (
+    ArgumentError,
+    DialectError,
+    IncompleteError,
+    OptionError,
+    ParseError,
+    RenderError,
+    RowError,
+    SourceError,
+    TurnparseError,
+)
+from turnparse._model import Message, Origin, Pair, Transcript, Turn, TurnTree
+from turnparse._parse import parse, parse_pair, parse_tree
+from turnparse._read import read
+from turnparse._red_team import RedTeamAttempt, parse_red_team
+from turnparse._render import render
+from turnparse._version import __version__
+
+__all__ = [
+    "CODES",
+    "ArgumentError",
+    "Code",
+    "Diagnostic",
+    "Dialect",
+    "DialectError",
+    "IncompleteError",
+    "Message",
+    "OptionError",
+    "Origin",
+    "Pair",
+    "ParseError",
+    "RedTeamAttempt",
+    "RenderError",
+    "RowError",
+    "SourceError",
+    "Summary",
+    "Transcript",
+    "Turn",
+    "TurnTree",
+    "TurnparseError",
+    "__version__",
+    "convert",
+    "parse",
+    "parse_pair",
+    "parse_red_team",
+    "parse_tree",
+    "read",
+    "render",
+]

@@ -1,0 +1,5 @@
+"""``python -m turnparse`` is the command ``turnparse``."""
+
+from turnparse._cli import main
+
+main(prog_name="turnparse")

@@ -1,0 +1,192 @@
+"""The command line. It parses options and prints; all the work is done by the calls that it names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import click
+
+from turnparse._codes import CODES, PRESETS
+from turnparse._convert import Summary
+from turnparse._convert import convert as convert_sources
+from turnparse._dialect import DEFAULT, shipped_names
+from turnparse._errors import DialectError, IncompleteError, OptionError, SourceError, TurnparseError, escape
+from turnparse._sources import STDIN
+from turnparse._target import SIDES, targets
+from turnparse._version import __version__
+
+EXIT_INCOMPLETE: Final = 1
+EXIT_USAGE: Final = 2
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"turnparse: {message}", err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Turn turnparse's errors into a message and an exit code."""
+    try:
+        yield
+    except IncompleteError as error:
+        _echo_summary(error.summary)
+        _fail(str(error), EXIT_INCOMPLETE)
+    except (OptionError, DialectError, SourceError) as error:
+        _fail(str(error), EXIT_USAGE)
+    except TurnparseError as error:
+        _fail(str(error), EXIT_INCOMPLETE)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `head` does: not our fault, but not all was written either.
+        sys.stderr.close()
+        sys.exit(EXIT_INCOMPLETE)
+
+
+_dialect_option = click.option(
+    "--dialect",
+    metavar="NAME|FILE",
+    default=DEFAULT,
+    show_default=True,
+    help=f"A shipped dialect ({', '.join(shipped_names())}), or a Lark grammar of your own, a file that ends in .lark.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="turnparse")
+def main() -> None:
+    r"""Parse and normalize conversation transcripts: preference data to chat messages, every row accounted for.
+
+    \b
+    Example:
+      turnparse convert train.jsonl.gz --to trl --output train.trl.jsonl
+    """
+
+
+def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    if bad := [name for name, sign, _ in pairs if not sign]:
+        msg = f"expected NAME=VALUE, as in same-speaker=merge, found {escape(bad[0])!r}"
+        raise click.BadParameter(msg)
+    return {name: value for name, _, value in pairs}
+
+
+@main.command()
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.option("--to", metavar="TARGET", default="trl", show_default=True, help="See `turnparse targets`.")
+@click.option(
+    "--output", "-o", required=True, help="A file that ends in .jsonl or .jsonl.gz, or - for standard output."
+)
+@click.option(
+    "--preset", type=click.Choice(PRESETS), default="default", show_default=True, help="See `turnparse codes`."
+)
+@click.option(
+    "--policy",
+    "policies",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_policy,
+    help="Override one policy of the preset.",
+)
+@click.option("--set-aside", help="A file for rows that are not written. [default: OUTPUT.set-aside.jsonl]")
+@click.option("--summary", help="A file for the summary as JSON.")
+@click.option(
+    "--diagnostics",
+    type=click.Choice(["structural", "all"]),
+    default="structural",
+    show_default=True,
+    help="Which codes to look for and count.",
+)
+@click.option("--keep-columns", is_flag=True, help="Let columns that are not read travel along.")
+@click.option("--side", type=click.Choice(SIDES), default="chosen", show_default=True, help="For targets of one side.")
+@click.option("--chosen", metavar="COL", help="The column of the preferred side. [default: chosen]")
+@click.option("--rejected", metavar="COL", help="The column of the other side. [default: rejected]")
+@click.option("--transcript", metavar="COL", help="The column of single dialogues. [default: transcript]")
+@_dialect_option
+def convert(sources: tuple[str, ...], **options: Any) -> None:
+    r"""Convert files of transcripts to the format of one consumer.
+
+    A SOURCE is a file of JSON lines or one JSON array, gzipped or not, or - for standard input. Each row is
+    recognised by its columns: chosen and rejected, or transcript, or text. A row is written, or set
+    aside in a file of its own with the reason; none is lost.
+
+    \b
+    Examples:
+      turnparse convert train.jsonl.gz --to trl --output train.trl.jsonl
+      turnparse convert a.jsonl b.jsonl --preset strict --output clean.jsonl.gz --summary counts.json
+      turnparse convert red_team_attempts.jsonl.gz --to messages --output red-team.jsonl
+    """
+    with _reported(), _progress(sources) as on_bytes:
+        _echo_summary(convert_sources(sources, on_bytes=on_bytes, **options))
+
+
+@contextmanager
+def _progress(sources: tuple[str, ...]) -> Iterator[Callable[[int], object] | None]:
+    """Show a bar on standard error while bytes are read, if that is a terminal; else nothing."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    paths = [Path(source) for source in sources]
+    known = STDIN not in sources and all(path.is_file() for path in paths)
+    total = sum(path.stat().st_size for path in paths) if known else None
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def _echo_summary(summary: Summary) -> None:
+    counts = summary.as_dict()
+    diagnostics, relations = counts.pop("diagnostics"), counts.pop("relations")
+    lines = [", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items())]
+    for title, found in (("relations", relations), ("rows by code", diagnostics)):
+        if found:
+            lines.append(f"{title}: " + ", ".join(f"{name} {count:,}" for name, count in found.items()))
+    click.echo("\n".join(lines), err=True)
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    for row in [header, *rows]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@main.command()
+@_dialect_option
+def codes(dialect: str) -> None:
+    r"""List the diagnostic codes: what each means, and what each preset does about it.
+
+    A policy has the name of its code, and may be set to any value of its row.
+
+    \b
+    Example:
+      turnparse codes
+    """
+    del dialect  # the codes are those of every dialect; the option is on every command
+    rows = [
+        (code.name, code.severity, code.scope, *(code.presets or ("", "", "")), " | ".join(code.choices), code.meaning)
+        for code in CODES.values()
+    ]
+    _table(("code", "severity", "of a", *PRESETS, "policy values", "meaning"), rows)
+
+
+@main.command(name="targets")
+@_dialect_option
+def list_targets(dialect: str) -> None:
+    r"""List the targets: the formats that `convert --to` can write.
+
+    \b
+    Example:
+      turnparse targets
+    """
+    del dialect  # as above
+    rows: list[tuple[str, ...]] = [
+        (t.name, ", ".join(t.takes), ", ".join(t.columns), t.about) for t in targets().values()
+    ]
+    _table(("target", "rows it takes", "columns", "about"), rows)

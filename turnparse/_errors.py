@@ -1,0 +1,151 @@
+"""The one family of errors: each says where, what was expected, what was found, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def escape(text: str, limit: int = 80) -> str:
+    """Return *text* fit for a message: control characters escaped, at most *limit* characters, cut in the middle.
+
+    A message may hold pieces of hostile data; a terminal must never obey them, nor a log drown in them.
+    """
+    if len(text) > limit:
+        half = (limit - 1) // 2
+        text = f"{text[:half]}…{text[-half:]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class TurnparseError(Exception):
+    """The base of every error that turnparse raises on purpose.
+
+    Attributes:
+        message: what was expected, what was found, and what to do; one line.
+        source: the file (or other source) it was found in, or None.
+        row: the 0-based row of that source, or None.
+        line: the 1-based line, or None.
+        column: the 1-based column of that line, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        source: str | None = None,
+        row: int | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.source = source
+        self.row = row
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.source, self.line, self.column) if part is not None)
+        return f"{place}: {self.message}" if place else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions cross process borders in dataset jobs; the default would lose the keyword arguments.
+        return _restore, (type(self), self.message, self.__dict__)
+
+
+def _restore(cls: type[TurnparseError], message: str, state: dict[str, Any]) -> TurnparseError:
+    error = cls.__new__(cls, message)
+    error.__dict__.update(state)
+    return error
+
+
+class ArgumentError(TurnparseError, TypeError):
+    """An argument has the wrong type, as when a transcript is not a `str`."""
+
+
+class OptionError(TurnparseError, ValueError):
+    """An option is unknown or has an unknown value: a preset, a policy, a target, a side."""
+
+
+class DialectError(TurnparseError, ValueError):
+    """A grammar cannot be read, or cannot serve as a dialect."""
+
+
+class ParseError(TurnparseError, ValueError):
+    """A text is not in the language of a user's own grammar (the shipped ones accept every text).
+
+    Attributes:
+        offset: the 0-based character where the grammar stopped.
+    """
+
+    offset: int = 0
+
+
+class RenderError(TurnparseError, ValueError):
+    """Messages cannot be written as a transcript that reads back as the same messages.
+
+    Attributes:
+        index: the 0-based message that is at fault, or None.
+        offset: the 0-based character of that message's content, or None.
+    """
+
+    def __init__(self, message: str, *, index: int | None = None, offset: int | None = None) -> None:
+        super().__init__(message)
+        self.index = index
+        self.offset = offset
+
+
+class RowError(TurnparseError, ValueError):
+    """A row cannot be read as a pair, an attempt or a transcript.
+
+    Attributes:
+        code: the code of the table that `turnparse codes` prints, such as ``"bad-json"``.
+        raw: the row as it was read, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        raw: bytes | None = None,
+        source: str | None = None,
+        row: int | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(message, source=source, row=row, line=line, column=column)
+        self.code = code
+        self.raw = raw
+
+
+class SourceError(TurnparseError, OSError):
+    """A source cannot be opened or read to its end, or an output cannot be written."""
+
+    # OSError would otherwise build its own text from errno and file name.
+    __str__ = TurnparseError.__str__
+
+
+class IncompleteError(TurnparseError, RuntimeError):
+    """Everything that could be written was, but something could not; the message says what.
+
+    Attributes:
+        summary: the `Summary` of what was done.
+    """
+
+    def __init__(self, message: str, summary: Any) -> None:
+        super().__init__(message)
+        self.summary = summary
+
+
+def require_str(value: object, name: str) -> str:
+    """Return *value* if it is a `str`.
+
+    Raises:
+        ArgumentError: if it is anything else.
+    """
+    if isinstance(value, str):
+        return value
+    msg = f"expected {name} to be a str, found {type(value).__name__}"
+    if isinstance(value, bytes):
+        msg += "; decode it first, as in data.decode('utf-8')"
+    raise ArgumentError(msg)

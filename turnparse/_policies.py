@@ -1,0 +1,141 @@
+"""Policies: what is done about each oddity. Transcripts are mended first, then the pair is formed and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import groupby
+from typing import Final
+
+import attrs
+
+from turnparse._diagnose import Diagnostic, cut_off
+from turnparse._model import Pair, Transcript, Turn, form_pair, make_turn
+from turnparse._red_team import RedTeamAttempt
+
+Item = Pair | RedTeamAttempt | Transcript
+
+MERGE_SEPARATOR: Final = "\n\n"
+"""What stands between two turns of one speaker that were merged: a paragraph break, as inside any turn."""
+
+
+@attrs.frozen
+class Outcome:
+    """What the policies made of a row.
+
+    Attributes:
+        item: the row, mended where a policy says so. Turns of a mended transcript have their spans in its own new text.
+        codes: every code that the row carries, before mending or after.
+        refusals: what sets the row aside; empty if it is to be written.
+    """
+
+    item: Item
+    codes: frozenset[str]
+    refusals: tuple[Diagnostic, ...]
+
+
+def apply_policies(item: Item, values: Mapping[str, str]) -> Outcome:
+    """Return what the policies *values* make of *item*.
+
+    Args:
+        item: a pair, an attempt or a transcript.
+        values: {policy: value}, every policy, as `turnparse._codes.policy_values` gives them.
+    """
+    if isinstance(item, Pair):
+        chosen, rejected = mend(item.chosen_transcript, values), mend(item.rejected_transcript, values)
+        mended: Item = item
+        if chosen is not item.chosen_transcript or rejected is not item.rejected_transcript:
+            mended = attrs.evolve(form_pair(chosen, rejected), origin=item.origin)
+        # The relation counts as it is after mending: a pair is only formed then.
+        before = (*item.chosen_transcript.diagnostics, *item.rejected_transcript.diagnostics)
+    elif isinstance(item, RedTeamAttempt):
+        mended = attrs.evolve(item, transcript=mend(item.transcript, values))
+        before = item.transcript.diagnostics
+    else:
+        mended = mend(item, values)
+        before = item.diagnostics
+    after = mended.diagnostics
+    refusals = tuple(found for found in after if values.get(found.code) == "set-aside")
+    return Outcome(mended, frozenset(found.code for found in (*before, *after)), refusals)
+
+
+def mend(transcript: Transcript, values: Mapping[str, str]) -> Transcript:
+    """Return *transcript* with every oddity mended for which *values* say ``trim``, ``drop`` or ``merge``.
+
+    Returns the same object if there is none. One mending can bring about another, so they are repeated; each makes
+    the transcript shorter, so they end.
+    """
+    while True:
+        codes = {found.code for found in transcript.diagnostics}
+        do = next((mending for code, mending in _MENDINGS.items() if code in codes and values[code] in _ACTIONS), None)
+        if do is None:
+            return transcript
+        transcript = do(transcript)
+
+
+def _rebuilt(transcript: Transcript, turns: list[Turn], preamble: str | None = None) -> Transcript:
+    preamble = transcript.preamble if preamble is None else preamble
+    start = len(preamble)
+    placed = []
+    for turn in turns:
+        placed.append(turn if turn.start == start else attrs.evolve(turn, start=start))
+        start = placed[-1].end
+    return attrs.evolve(transcript, preamble=preamble, turns=tuple(placed))
+
+
+def _drop_preamble(transcript: Transcript) -> Transcript:
+    return _rebuilt(transcript, list(transcript.turns), "")
+
+
+def _trim(transcript: Transcript) -> Transcript:
+    turns = list(transcript.turns)
+    if not turns:
+        return _rebuilt(transcript, [], transcript.preamble[: cut_off(transcript.preamble, transcript.reading.table)])
+    last = turns[-1]
+    turns[-1] = attrs.evolve(last, text=last.text[: cut_off(last.text, transcript.reading.table)])
+    return _rebuilt(transcript, turns)
+
+
+def _drop_last(transcript: Transcript) -> Transcript:
+    """Drop the last turn, and those before it that are just like it: of a Human, and empty or not as it is."""
+    turns = list(transcript.turns)
+    empty = not turns[-1].content
+    while turns and turns[-1].role == "user" and (not turns[-1].content) == empty:
+        turns.pop()
+    return _rebuilt(transcript, turns)
+
+
+def _drop_first(transcript: Transcript) -> Transcript:
+    """Drop the turns of the Assistant that come before any of a Human."""
+    turns = list(transcript.turns)
+    first = next((index for index, turn in enumerate(turns) if turn.role == "user"), len(turns))
+    return _rebuilt(transcript, [turn for turn in turns[:first] if turn.role != "assistant"] + turns[first:])
+
+
+def _drop_empty(transcript: Transcript) -> Transcript:
+    *turns, last = transcript.turns
+    # An empty last turn is another code's, unless its role has none.
+    keep_last = last.content or last.role != "system"
+    return _rebuilt(transcript, [turn for turn in turns if turn.content] + ([last] if keep_last else []))
+
+
+def _merge(transcript: Transcript) -> Transcript:
+    turns = []
+    for _, run in groupby(transcript.turns, key=lambda turn: turn.role):
+        first, *others = run
+        if others:
+            contents = [turn.content for turn in (first, *others) if turn.content]
+            first = make_turn(first.mark, " " + MERGE_SEPARATOR.join(contents), first.start)
+        turns.append(first)
+    return _rebuilt(transcript, turns)
+
+
+_ACTIONS: Final = ("trim", "drop", "merge")
+_MENDINGS: Final[dict[str, Callable[[Transcript], Transcript]]] = {
+    "preamble": _drop_preamble,
+    "cut-off-marker": _trim,
+    "dangling-human": _drop_last,
+    "empty-turn": _drop_empty,
+    "ends-on-human": _drop_last,
+    "starts-with-assistant": _drop_first,
+    "same-speaker": _merge,
+}

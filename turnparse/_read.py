@@ -1,0 +1,75 @@
+"""Reading a source row by row, as objects."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from turnparse._dialect import DEFAULT, Dialect, resolve
+from turnparse._errors import RowError
+from turnparse._model import Diagnostics, Origin, Pair, Transcript
+from turnparse._parse import asked
+from turnparse._red_team import RedTeamAttempt
+from turnparse._rows import Columns, decode, recognise
+from turnparse._sources import RawRow, open_source
+
+
+def read(
+    source: str | os.PathLike[str],
+    *,
+    dialect: Dialect | str = DEFAULT,
+    diagnostics: Diagnostics = "structural",
+    chosen: str | None = None,
+    rejected: str | None = None,
+    transcript: str | None = None,
+    on_error: Callable[[RowError], object] | None = None,
+) -> Iterator[Pair | RedTeamAttempt | Transcript]:
+    """Yield the rows of a source one by one, each a `Pair`, a `RedTeamAttempt` or a `Transcript`.
+
+    Each has its place in ``.source``, ``.line`` and ``.origin``.
+
+    Args:
+        source: the path of a file of JSON lines or of one JSON array, gzipped or not, or ``-`` for standard input.
+        dialect: as for `turnparse.parse`.
+        diagnostics: as for `turnparse.parse`.
+        chosen: the column of the preferred side, if not ``chosen``.
+        rejected: the column of the other side, if not ``rejected``.
+        transcript: the column of single dialogues, if not ``transcript``.
+        on_error: called with the error of each row that cannot be read; then reading goes on. Without it the
+            first such row raises.
+
+    Raises:
+        SourceError: if the source cannot be opened, or proves damaged.
+        RowError: if a row cannot be read, and there is no *on_error*.
+        DialectError: if the dialect cannot be had.
+        OptionError: if an option has an unknown value.
+    """
+    columns = Columns.named(chosen, rejected, transcript)
+    # Options are checked at the call, not when the first row is asked for.
+    return _items(source, resolve(dialect), asked(diagnostics), columns, on_error)
+
+
+def _items(
+    source: str | os.PathLike[str],
+    dialect: Dialect,
+    diagnostics: Diagnostics,
+    columns: Columns,
+    on_error: Callable[[RowError], object] | None,
+) -> Iterator[Pair | RedTeamAttempt | Transcript]:
+    with open_source(source) as opened:
+        for raw in opened.rows:
+            try:
+                origin = Origin(opened.name, raw.line, raw.row)
+                item = recognise(decode(raw.data), columns, dialect, diagnostics, origin)
+            except RowError as error:
+                place(error, raw, opened.name)
+                if on_error is None:
+                    raise
+                on_error(error)
+            else:
+                yield item
+
+
+def place(error: RowError, raw: RawRow, source: str) -> None:
+    """Write into *error* where its row stands."""
+    error.source, error.row, error.line, error.raw = source, raw.row, raw.line, raw.data

@@ -1,0 +1,12 @@
+"""Chat messages, one conversation a row: what nearly every trainer and every chat template reads."""
+
+from turnparse._target import Target
+
+TARGET = Target(
+    name="messages",
+    about="One conversation a row as messages; of a pair the side that --side names; red-team metadata beside it.",
+    link="https://huggingface.co/docs/trl/dataset_formats#language-modeling",
+    takes=("pair", "red-team", "transcript"),
+    columns={"messages": "conversation"},
+    metadata=True,
+)
