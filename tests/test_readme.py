@@ -1,0 +1,105 @@
+"""The README tells the truth: its commands and snippets run, and its tables are those of the code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from turnparse import CODES
+from turnparse._codes import PRESETS
+from turnparse._target import targets
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FENCES = re.findall(r"^```([^\n]*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+TEST_COMMAND = "-m pytest"
+
+
+def test_fences_are_marked() -> None:
+    """Every fence names a language that is run, or is `text`, and none is marked to be skipped."""
+    assert README.count("```") == 2 * len(FENCES)
+    assert {language for language, _ in FENCES} == {"bash", "python", "text"}
+
+
+@pytest.fixture(scope="module")
+def fresh_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an otherwise empty folder with what a checkout has: no environment, nothing built."""
+    folder = tmp_path_factory.mktemp("fresh") / "turnparse"
+    ignored = shutil.ignore_patterns(*(ROOT / ".gitignore").read_text().replace("/", "").split(), ".git")
+    shutil.copytree(ROOT, folder, ignore=ignored)
+    return folder
+
+
+def test_every_fence_runs(fresh_checkout: Path, tmp_path: Path) -> None:
+    """All commands and snippets run, in their order, in a fresh checkout; a test command collects its tests.
+
+    They are this very suite, which the project's CI runs by the same command: to run it inside itself would never end.
+    """
+    (tmp_path / "python3").symlink_to(sys.executable)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    inner = {"PATH": path, "PYTEST_ADDOPTS": "--collect-only -q -W ignore", "PYTHONPATH": ""}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE_"))}
+    commands = [
+        (language, line)
+        for language, body in FENCES
+        if language != "text"
+        for line in (body.splitlines() if language == "bash" else [body])
+    ]
+    for language, code in commands:
+        shell = ["bash", "-euo", "pipefail", "-c", code]
+        command = shell if language == "bash" else [".venv/bin/python", "-c", code]
+        result = subprocess.run(
+            command, cwd=fresh_checkout, env=environment | inner, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 0, f"{code}\n{result.stdout[-2000:]}\n{result.stderr[-2000:]}"
+    assert (fresh_checkout / "pairs.trl.jsonl").stat().st_size > 0
+
+
+def test_output_shown_is_what_is_printed(tmp_path: Path) -> None:
+    """The summary line that the README shows is the one that the first command prints."""
+    sample = ROOT / "turnparse" / "samples" / "pairs.jsonl"
+    command = [sys.executable, "-m", "turnparse", "convert", str(sample), "--to", "trl", "--output"]
+    result = subprocess.run([*command, str(tmp_path / "x.jsonl")], capture_output=True, text=True, check=True)
+
+    assert result.stderr.splitlines()[0] in README
+
+
+def codes_table() -> str:
+    """Return the README's table of codes as the code has it."""
+    header = ["code", *(f"`{preset}`" for preset in PRESETS), "policy values", "meaning"]
+    rows = [header, ["---"] * len(header)]
+    for code in CODES.values():
+        values = code.presets or ("",) * len(PRESETS)
+        rows.append([f"`{code.name}`", *values, ", ".join(code.choices), code.meaning])
+    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
+
+
+def test_codes_table() -> None:
+    """The README's table of codes is the code's."""
+    shown = re.search(r"by a test -->\n(.*?)<!-- end of codes -->", README, flags=re.DOTALL)
+
+    assert shown is not None
+    assert codes_table() == shown[1]
+
+
+def test_targets_are_listed() -> None:
+    """Every target is in the README, with its columns."""
+    for target in targets().values():
+        (row,) = re.findall(rf"^\| `{target.name}` \|.*$", README, flags=re.MULTILINE)
+        assert all(f"`{column}`" in row for column in target.columns)
+
+
+def test_ci_runs_the_readmes_commands() -> None:
+    """CI installs and tests by the README's own lines, and lints and checks types as it says."""
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    lines = [line for language, body in FENCES if language == "bash" for line in body.splitlines()]
+
+    for word in ("--editable", "ruff", "mypy"):
+        (line,) = [line for line in lines if word in line]
+        assert line in ci.splitlines()
