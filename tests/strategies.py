@@ -50,10 +50,12 @@ PIECES = st.one_of(
 PIECED_TEXT = st.lists(PIECES, max_size=12).map("".join)
 """Markers, near markers and contents in any order: the texts in which readers can differ."""
 
-REGULAR_TEXT = st.lists(st.tuples(st.sampled_from(UNANCHORED), CONTENT), min_size=2, max_size=8).map(
-    lambda turns: "".join(marker + content for marker, content in turns)
+REGULAR_TEXT = st.builds(
+    lambda preamble, turns: preamble + "".join(marker + content for marker, content in turns),
+    st.sampled_from(["", "", "", "Be brief.", " \n"]),
+    st.lists(st.tuples(st.sampled_from(UNANCHORED), CONTENT), min_size=2, max_size=8),
 )
-"""Texts that are turns from start to end, of any speakers."""
+"""Texts that are turns from start to end, of any speakers; a few have a preamble."""
 
 GRAMMAR_TEXT = from_lark(HH.lark, start="transcript")
 """Texts drawn from the shipped grammar file itself."""
@@ -63,12 +65,22 @@ TEXT = st.one_of(REGULAR_TEXT, REGULAR_TEXT, REGULAR_TEXT, PIECED_TEXT, PIECED_T
 
 
 @st.composite
-def text_pairs(draw: st.DrawFn) -> tuple[str, str]:
-    r"""Draw two texts that begin alike, cut at any character, such as ``("\n\nHuman: Hi", "\n\nHuman: Ho")``."""
-    text = draw(TEXT)
-    cut = draw(st.one_of(st.integers(0, len(text)), st.integers(0, min(len(text), 30))))
-    tail = draw(st.one_of(REGULAR_TEXT, PIECED_TEXT, st.just(""), TEXT))
-    return text, text[: len(text) - cut] + tail
+def text_pairs(draw: st.DrawFn, dialect: Dialect = HH, texts: st.SearchStrategy[str] = TEXT) -> tuple[str, str]:
+    r"""Draw two texts that begin alike, such as ``("\n\nHuman: Hi", "\n\nHuman: Ho")``.
+
+    The second is the first up to somewhere, often within a few characters of a turn's start, where a reader that
+    reads the common part once can go wrong; then comes a piece of a marker, a whole one, or another text.
+    """
+    text = draw(texts)
+    markers = st.sampled_from([marker.literal for marker in dialect.table.markers])
+    starts = [turn.start for turn in dialect.read(text).turns] or [len(text)]
+    near = st.tuples(st.sampled_from(starts), st.integers(-3, 3)).map(lambda at: min(max(0, sum(at)), len(text)))
+    cut = draw(st.one_of(near, near, st.integers(0, len(text))))
+    piece = draw(st.one_of(st.just(""), markers.flatmap(lambda m: st.integers(0, len(m)).map(lambda at: m[at:]))))
+    tail = draw(st.one_of(texts, markers, st.just("")))
+    # A turn in another's name, all else equal, is the smallest difference there is.
+    rest = draw(st.sampled_from(["", text[cut + len(piece) :], text[cut:]]))
+    return text, text[:cut] + piece + (rest or tail)
 
 
 @st.composite

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import turnparse
-from strategies import ANY_TEXT, CONTENT, DIALECTS, HH, LABELS, PIECED_TEXT
+from strategies import ANY_TEXT, CONTENT, DIALECTS, HH, LABELS, PIECED_TEXT, text_pairs
 from turnparse import Dialect, DialectError
 
 FLAT = ["user_bot", "hashes", "nested"]
@@ -26,7 +26,8 @@ def texts_of(dialect: Dialect) -> st.SearchStrategy[str]:
         st.sampled_from(markers).flatmap(lambda m: st.integers(0, len(m)).map(lambda cut: m[:cut])),
         CONTENT,
     )
-    return st.one_of(st.lists(pieces, max_size=10).map("".join), ANY_TEXT)
+    whole = st.lists(st.tuples(st.sampled_from(markers), CONTENT).map("".join), min_size=2, max_size=6).map("".join)
+    return st.one_of(whole, st.lists(pieces, max_size=10).map("".join), ANY_TEXT)
 
 
 @pytest.mark.parametrize("name", FLAT)
@@ -46,10 +47,27 @@ def test_flat_dialects_scan_as_lark_reads(name: str, data: st.DataObject) -> Non
 def test_flat_dialects_share_prefixes_safely(name: str, data: st.DataObject) -> None:
     """Reading a pair with its prefix shared changes nothing, even where markers stand inside one another."""
     dialect = LOADED[name]
-    left, right = data.draw(texts_of(dialect)), data.draw(texts_of(dialect))
-    right = left[: data.draw(st.integers(0, len(left)))] + right
+    left, right = data.draw(text_pairs(dialect, texts_of(dialect)))
 
     pair = dialect.read_pair(left, right)
+    assert pair.chosen_transcript == dialect.read_tree(left)
+    assert pair.rejected_transcript == dialect.read_tree(right)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("\nQ: x\nQ:\nA: y", "\nQ: x\nQ:\nA:\ny"),  # the second marker goes on where the sides part
+        ("\n\nA:Q: x\nA: y", "\n\nA:Q: x\nA: z"),  # what opens the text looks like a marker
+        ("\nQ: x\nA: y", "\nQ: x\nA:: y"),
+    ],
+)
+def test_markers_inside_markers(left: str, right: str) -> None:
+    """Where one marker can stand inside another, pairs are read without short cuts."""
+    dialect = LOADED["nested"]
+    pair = dialect.read_pair(left, right)
+
+    assert not dialect.table.separable
     assert pair.chosen_transcript == dialect.read_tree(left)
     assert pair.rejected_transcript == dialect.read_tree(right)
 

@@ -70,7 +70,8 @@ def test_tree_positions(text: str) -> None:
 @example(("\n\nHuman: q\n\nAssistant: a", "\n\nHuman: q"))
 @example(("\n\nHuman: q", "\n\nHuman: q\n\nAssistant: a"))
 @example(("\n\nHuman: q\n\nAssistant: a", "\n\nHuman: q\n\nAssistant: a"))
-@example(("\n\nHuman: q\n\n\n\nAssistant: a", "\n\nHuman: q\n\n\n\nHuman: b"))
+@example(("\n\nHuman: q\n\n\nAssistant: a", "\n\nHuman: q\n\nHuman: b"))
+@example(("\n\nHuman: q\n\nAssistant: a", "\n\nAssistant: q\n\nAssistant: a"))
 @example(("s\n\nHuman: q\n\nAssistant: a", "s\n\nHuman: q\n\nAssistant: b"))
 @example(("", ""))
 def test_pair_rebuilds_both_sides(texts: tuple[str, str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import turnparse
@@ -97,6 +97,7 @@ def test_mending(text: str, policies: dict[str, str], expected: str) -> None:
 
 
 @given(TEXT, VALUES)
+@example("Be brief.\n\nHuman: a\n\nHuman: b", policy_values("faithful", {"same-speaker": "merge"}))
 def test_mended_transcripts_are_whole(text: str, values: dict[str, str]) -> None:
     """A mended transcript tiles its new text, and nothing that a policy mends is left in it."""
     transcript = mend(turnparse.parse(text), values)
