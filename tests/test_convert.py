@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import base64
 import gzip
+import io
 import json
 import os
 import random
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import turnparse
-from turnparse import CODES, Dialect, IncompleteError, OptionError, SourceError, Summary, TurnparseError, convert
+from turnparse import (
+    CODES,
+    Dialect,
+    IncompleteError,
+    OptionError,
+    OutputError,
+    SourceError,
+    Summary,
+    TurnparseError,
+    convert,
+)
 
 SAMPLES = Path(turnparse.__file__).parent / "samples"
 PAIRS = SAMPLES / "pairs.jsonl"
@@ -61,7 +72,9 @@ BAD_LINES = [
     b"17",
     b"-1e5",
     b'"a string"',
-    b"[]x",
+    b"[",
+    b"[]",
+    b"[1, 2",
     b"{}",
     b'{"chosen": "only one side"}',
     b'{"chosen": 1, "rejected": 2}',
@@ -89,9 +102,9 @@ BAD_LINES = [
     b"<html>",
     b"# comment",
     b"chosen,rejected",
-    b'{"a":' * 3_000 + b"1" + b"}" * 3_000,
+    b'{"a":' * 1_100 + b"1" + b"}" * 1_100,
 ]
-"""Lines that are no rows of the data, each damaged in another way. None starts with ``[``: see the tests below."""
+"""Lines that are no rows of the data, each damaged in another way."""
 
 
 @pytest.fixture(scope="module")
@@ -568,45 +581,42 @@ def test_every_refusal_is_named(tmp_path: Path) -> None:
 # Neighbours.
 
 
-def _sample_lines() -> list[bytes]:
-    return PAIRS.read_bytes().splitlines()
+SAMPLE_LINES = PAIRS.read_bytes().splitlines()
 
 
-@pytest.fixture(scope="module")
-def alone(folder: Path) -> dict[bytes, dict[str, Any]]:
-    """Return {line of the sample: what becomes of it when nothing else is in the file}."""
-    return {line: record for line in _sample_lines() for record in _converted(folder, line, preset="faithful")[0]}
+@cache
+def _alone(folder: Path) -> list[dict[str, Any]]:
+    """Return the record of each line of the sample when nothing else is in the file."""
+    return [record for line in SAMPLE_LINES for record in _converted(folder, line, preset="faithful")[0]]
 
 
 @given(
-    good=st.lists(st.sampled_from(_sample_lines()), max_size=12),
+    good=st.lists(st.sampled_from(range(len(SAMPLE_LINES))), max_size=12),
     bad=st.lists(st.sampled_from(BAD_LINES), max_size=12),
     order=st.randoms(use_true_random=False),
     end=st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\n \r\n"]),
 )
 def test_no_valid_row_is_set_aside_because_of_a_neighbour(
-    *,
-    folder: Path,
-    alone: dict[bytes, dict[str, Any]],
-    good: list[bytes],
-    bad: list[bytes],
-    order: random.Random,
-    end: bytes,
+    *, folder: Path, good: list[int], bad: list[bytes], order: random.Random, end: bytes
 ) -> None:
     """However good and bad lines are mixed, each good one is written as if it were alone, in its order."""
-    lines = [(True, line) for line in good] + [(False, line) for line in bad]
+    lines: list[int | bytes] = [*good, *bad]
     order.shuffle(lines)
+    # The first line alone tells an array from lines: a test of its own, below.
+    assume(not (lines and isinstance(lines[0], bytes) and lines[0].startswith(b"[")))
     source, output = folder / "mixed.jsonl", folder / "out.jsonl"
-    source.write_bytes(b"".join(line + end for _, line in lines))
+    source.write_bytes(b"".join((line if isinstance(line, bytes) else SAMPLE_LINES[line]) + end for line in lines))
     summary = convert(source, output, preset="faithful")
 
     assert (summary.rows_in, summary.rows_out, summary.rows_set_aside) == (len(lines), len(good), len(bad))
-    assert _read(output) == [alone[line] for is_good, line in lines if is_good]
+    assert _read(output) == [_alone(folder)[line] for line in lines if isinstance(line, int)]
     aside = _read(folder / "out.jsonl.set-aside.jsonl")
-    assert [record["row"] for record in aside] == [row for row, (is_good, _) in enumerate(lines) if not is_good]
+    assert [record["row"] for record in aside] == [row for row, line in enumerate(lines) if isinstance(line, bytes)]
 
 
-@pytest.mark.parametrize("first", [b"[", b"[bad", b'["cut', b"[1, 2", b"[]]", b"[[", b'[{"a": "b', b"[}", b"[{}}, 1]"])
+@pytest.mark.parametrize(
+    "first", [b"[", b"[bad", b"[]x", b'["cut', b"[1, 2", b"[]]", b"[[", b'[{"a": "b', b"[}", b"[{}}, 1]"]
+)
 def test_a_first_line_that_starts_like_an_array_costs_no_neighbour(tmp_path: Path, first: bytes) -> None:
     """A damaged first line is not taken for an array that reaches to the end of the file."""
     rows = [GOOD | {"rejected": f"{ASK}\n\nAssistant: No. {number}"} for number in range(3)]
@@ -968,6 +978,9 @@ def test_equal_runs_give_equal_bytes(tmp_path: Path, suffix: str) -> None:
 
     assert names[0].read_bytes() == names[1].read_bytes()
     assert asides[0].read_bytes() == asides[1].read_bytes()
+    if suffix.endswith("gz"):
+        # The second that a run takes is not enough to see a time: it would stand in these bytes, and a name after them.
+        assert names[0].read_bytes()[3:8] == bytes(5)
 
 
 def test_outputs_are_json_lines_in_utf_8(tmp_path: Path) -> None:
@@ -1023,13 +1036,21 @@ def test_a_damaged_source_costs_only_its_own_rest(tmp_path: Path, damaged: str) 
     assert json.loads((tmp_path / "summary.json").read_bytes()) == summary.as_dict()
 
 
+def test_an_empty_source_is_a_readable_one(tmp_path: Path) -> None:
+    """Beside a source that is missing, one without rows still makes an output, and the missing one is named."""
+    with pytest.raises(IncompleteError, match=re.escape("missing.jsonl")):
+        convert([tmp_path / "missing.jsonl", _written(tmp_path)], tmp_path / "out.jsonl")
+
+    assert (tmp_path / "out.jsonl").read_bytes() == b""
+
+
 @pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
 def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, suffix: str) -> None:
     """Whatever stops a run halfway, there is no output, no rows set aside and no temporary file."""
     source = _written(tmp_path, *[json.dumps(GOOD).encode(), b"{"] * 2_000)
 
     def stop(_: int) -> None:
-        if any(tmp_path.glob(".*.part")):
+        if any(tmp_path.glob(".*set-aside*.part")):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -1042,7 +1063,7 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, suffix: str) -
 def test_an_output_that_fails_at_its_end_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, suffix: str
 ) -> None:
-    """A disk that is full just when the file is put in its place raises `SourceError`, and no file is left."""
+    """A disk that is full just when the file is put in its place raises `OutputError`, and no file is left."""
     source = _written(tmp_path, GOOD, b"{")
 
     def full(*_: object) -> None:
@@ -1050,7 +1071,7 @@ def test_an_output_that_fails_at_its_end_leaves_nothing_behind(
 
     with monkeypatch.context() as patch:
         patch.setattr(os if call == "fsync" else Path, call, full)
-        with pytest.raises(SourceError, match="No space left on device"):
+        with pytest.raises(OutputError, match="No space left on device"):
             convert(source, tmp_path / f"out.{suffix}")
     assert list(tmp_path.iterdir()) == [source]
 
@@ -1059,22 +1080,32 @@ def test_an_output_that_fails_at_its_end_leaves_nothing_behind(
 def test_an_output_that_fails_halfway_is_not_put_in_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A disk that is full halfway raises `SourceError` whatever the output's name, and no half of a file is left."""
+    """A disk that is full halfway raises `OutputError` whatever the output's name, and no half of a file is left."""
     # Long enough a path for messages to shorten it.
     home = tmp_path / ("folder" * 15) / ("folder" * 15)
     home.mkdir(parents=True)
-    source, written = _written(tmp_path, *[GOOD] * 10), 0
-    dumps = orjson.dumps
+    source = _written(tmp_path, *[GOOD] * 10)
+    made = JsonLines.open
 
-    def full(*args: Any, **options: Any) -> bytes:
-        nonlocal written
-        written += 1
-        if written == 5:
-            raise OSError(28, "No space left on device")
-        return dumps(*args, **options)
+    class FullDisk(io.BytesIO):
+        """A disk that takes four writes and no more."""
 
-    monkeypatch.setattr(orjson, "dumps", full)
-    with pytest.raises(SourceError, match="No space left on device"):
+        left = 4
+
+        def write(self, data: Any) -> int:
+            """Take *data*, or be full."""
+            self.left -= 1
+            if self.left < 0:
+                raise OSError(28, "No space left on device")
+            return len(data)
+
+    def full(sink: JsonLines) -> None:
+        if sink.stream is None:
+            made(sink)
+            sink.stream = FullDisk()
+
+    monkeypatch.setattr(JsonLines, "open", full)
+    with pytest.raises(OutputError, match="No space left on device"):
         convert(source, home / name)
     assert list(home.iterdir()) == []
 
@@ -1117,8 +1148,8 @@ def test_a_source_is_never_written_to(
     before = source.read_bytes()
     (tmp_path / "link.jsonl").symlink_to(source)
     monkeypatch.chdir(tmp_path)
-    written = {"plain": source, "relative": Path(source.name), "link": tmp_path / "link.jsonl"}[spelling]
-    given = written if role == "default set_aside" else source
+    written: Any = {"plain": source, "relative": Path(source.name), "link": tmp_path / "link.jsonl"}[spelling]
+    read = written if role == "default set_aside" else source
     paths: dict[str, Any] = {
         "output": {"output": written},
         "set_aside": {"output": "other.jsonl", "set_aside": written},
@@ -1126,7 +1157,7 @@ def test_a_source_is_never_written_to(
         "summary": {"output": "other.jsonl", "summary": written},
     }[role]
     with pytest.raises(OptionError):
-        convert([given], **paths)
+        convert([read], **paths)
     assert source.read_bytes() == before
 
 

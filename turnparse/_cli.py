@@ -13,7 +13,7 @@ import click
 from turnparse._codes import CODES, PRESETS
 from turnparse._convert import Summary
 from turnparse._convert import convert as convert_sources
-from turnparse._dialect import DEFAULT, shipped_names
+from turnparse._dialect import DEFAULT, resolve, shipped_names
 from turnparse._errors import DialectError, IncompleteError, OptionError, SourceError, TurnparseError, escape
 from turnparse._sources import STDIN
 from turnparse._target import SIDES, targets
@@ -40,10 +40,6 @@ def _reported() -> Iterator[None]:
         _fail(str(error), EXIT_USAGE)
     except TurnparseError as error:
         _fail(str(error), EXIT_INCOMPLETE)
-    except BrokenPipeError:
-        # The reader of our output has gone, as `head` does: not our fault, but not all was written either.
-        sys.stderr.close()
-        sys.exit(EXIT_INCOMPLETE)
 
 
 _dialect_option = click.option(
@@ -58,7 +54,7 @@ _dialect_option = click.option(
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="turnparse")
 def main() -> None:
-    r"""Parse and normalize conversation transcripts: preference data to chat messages, every row accounted for.
+    """Parse and normalize conversation transcripts: preference data to chat messages, every row accounted for.
 
     \b
     Example:
@@ -107,7 +103,7 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 @click.option("--transcript", metavar="COL", help="The column of single dialogues. [default: transcript]")
 @_dialect_option
 def convert(sources: tuple[str, ...], **options: Any) -> None:
-    r"""Convert files of transcripts to the format of one consumer.
+    """Convert files of transcripts to the format of one consumer.
 
     A SOURCE is a file of JSON lines or one JSON array, gzipped or not, or - for standard input. Each row is
     recognised by its columns: chosen and rejected, or transcript, or text. A row is written, or set
@@ -160,7 +156,7 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 @main.command()
 @_dialect_option
 def codes(dialect: str) -> None:
-    r"""List the diagnostic codes: what each means, and what each preset does about it.
+    """List the diagnostic codes: what each means, and what each preset does about it.
 
     A policy has the name of its code, and may be set to any value of its row.
 
@@ -168,7 +164,8 @@ def codes(dialect: str) -> None:
     Example:
       turnparse codes
     """
-    del dialect  # the codes are those of every dialect; the option is on every command
+    with _reported():
+        resolve(dialect)  # the codes are those of every dialect, but a dialect there must be
     rows = [
         (code.name, code.severity, code.scope, *(code.presets or ("", "", "")), " | ".join(code.choices), code.meaning)
         for code in CODES.values()
@@ -179,13 +176,14 @@ def codes(dialect: str) -> None:
 @main.command(name="targets")
 @_dialect_option
 def list_targets(dialect: str) -> None:
-    r"""List the targets: the formats that `convert --to` can write.
+    """List the targets: the formats that `convert --to` can write.
 
     \b
     Example:
       turnparse targets
     """
-    del dialect  # as above
+    with _reported():
+        resolve(dialect)  # as above
     rows: list[tuple[str, ...]] = [
         (t.name, ", ".join(t.takes), ", ".join(t.columns), t.about) for t in targets().values()
     ]

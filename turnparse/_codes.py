@@ -5,11 +5,12 @@ This is the only place where a code, a policy or a preset is defined. `turnparse
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import attrs
 
-from turnparse._errors import OptionError
+from turnparse._errors import ArgumentError, OptionError, shown
 
 Severity = Literal["structural", "advisory"]
 Scope = Literal["transcript", "pair", "row"]
@@ -204,23 +205,27 @@ _TABLE: Final = (
 CODES: Final[dict[str, Code]] = {code.name: code for code in _TABLE}
 
 
-def policy_values(preset: str = "default", overrides: dict[str, str] | None = None) -> dict[str, str]:
+def policy_values(preset: object = "default", overrides: object = None) -> dict[str, str]:
     """Return the value of every policy: those of *preset*, with *overrides* on top.
 
     Raises:
         OptionError: if the preset, a policy or a value is unknown; the message lists what is known.
+        ArgumentError: if *overrides* is neither a mapping nor None.
     """
     if preset not in PRESETS:
-        msg = f"expected a preset ({', '.join(PRESETS)}), found {preset!r}"
+        msg = f"expected a preset ({', '.join(PRESETS)}), found {shown(preset)}"
         raise OptionError(msg)
-    column = PRESETS.index(preset)
+    if overrides is not None and not isinstance(overrides, Mapping):
+        msg = f"expected policies to be a mapping of names to values, found {type(overrides).__name__}"
+        raise ArgumentError(msg)
+    column = PRESETS.index(str(preset))
     values = {code.name: code.presets[column] for code in _TABLE if code.choices}
     for name, value in (overrides or {}).items():
         if name not in values:
-            msg = f"expected a policy ({', '.join(values)}), found {name!r}"
+            msg = f"expected a policy ({', '.join(values)}), found {shown(name)}"
             raise OptionError(msg)
         if value not in CODES[name].choices:
-            msg = f"expected {name} to be one of {', '.join(CODES[name].choices)}, found {value!r}"
+            msg = f"expected {name} to be one of {', '.join(CODES[name].choices)}, found {shown(value)}"
             raise OptionError(msg)
         values[name] = value
     return values

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from turnparse import _scan, _terminals, _tree
-from turnparse._errors import DialectError, ParseError, escape, require_str
+from turnparse._errors import DialectError, ParseError, escape, require_path, require_str
 from turnparse._markers import ROLES, MarkerTable
 from turnparse._model import Diagnostics, Pair, Reading, Transcript, form_pair
 
@@ -57,7 +57,7 @@ class Dialect:
         Raises:
             DialectError: if there is none; the message lists what there is.
         """
-        return _named(name)
+        return _named(require_str(name, "the name of a dialect"))
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Dialect:
@@ -66,12 +66,13 @@ class Dialect:
         Raises:
             DialectError: if the file cannot be read, or its grammar cannot serve as a dialect.
         """
+        name = require_path(path, "the grammar file")
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = Path(name).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             msg = f"expected a grammar file in UTF-8, found {escape(str(error))}"
-            raise DialectError(msg, source=escape(str(path))) from None
-        return cls.from_text(text, name=str(path))
+            raise DialectError(msg, source=escape(name)) from None
+        return cls.from_text(text, name=name)
 
     @classmethod
     def from_text(cls, text: str, *, name: str = "a grammar given as text") -> Dialect:
@@ -93,10 +94,10 @@ class Dialect:
         rules = {rule.origin.name for rule in self.lark.rules}
         if missing := {"transcript", "turn"} - rules:
             msg = f"expected the grammar to define the rules transcript, preamble and turn, found no {missing.pop()}"
-            raise DialectError(msg, source=self.name)
+            raise DialectError(msg, source=escape(self.name))
         if not self._label_patterns:
             msg = f"expected label terminals named {', '.join(ROLES)}, found none"
-            raise DialectError(msg, source=self.name)
+            raise DialectError(msg, source=escape(self.name))
 
     @cached_property
     def lark(self) -> Lark:
@@ -121,7 +122,7 @@ class Dialect:
         try:
             lark = _compile("\n".join([self.grammar, *overrides, ""]), self.name)
             return re.compile(lark.get_terminal("MARKER").pattern.to_regexp())
-        except (DialectError, re.error):
+        except (DialectError, re.error, OverflowError, RecursionError):
             # A label that stands twice in the marker cannot be a named group twice.
             return None
 
@@ -133,7 +134,8 @@ class Dialect:
             return flat
         try:
             table = MarkerTable(_terminals.literal_markers(self._marker.pattern))
-        except _terminals.NotFiniteError:
+        except (_terminals.NotFiniteError, RecursionError):
+            # A label of a thousand letters is beyond this walk, but not beyond Lark.
             return flat
         terminals = {terminal.name: terminal for terminal in self.lark.terminals}
         wins = terminals["MARKER"].priority > terminals["TEXT"].priority
@@ -204,7 +206,6 @@ class Dialect:
 
 def _compile(grammar: str, name: str) -> Lark:
     from lark import Lark
-    from lark.exceptions import LarkError
 
     try:
         return Lark(
@@ -215,7 +216,7 @@ def _compile(grammar: str, name: str) -> Lark:
             keep_all_tokens=True,
             maybe_placeholders=False,
         )
-    except (LarkError, re.error, AssertionError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001  # whatever Lark raises about a grammar, the grammar is at fault
         msg = f"expected a Lark grammar for LALR with a rule named transcript, found: {escape(str(error), 300)}"
         raise DialectError(msg, source=escape(name)) from None
 

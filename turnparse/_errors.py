@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 
@@ -14,6 +15,19 @@ def escape(text: str, limit: int = 80) -> str:
         half = (limit - 1) // 2
         text = f"{text[:half]}…{text[-half:]}"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def shown(value: object, limit: int = 40) -> str:
+    """Return the `repr` of *value* fit for a message; the name of its type if it has no `repr`, as a huge int."""
+    try:
+        return escape(repr(value), limit)
+    except Exception:  # noqa: BLE001  # a repr is the caller's code, and may raise anything
+        return f"some {type(value).__name__}"
+
+
+def named(key: object) -> str:
+    """Return *key* as a message lists it: a name as it is, anything else as `shown`."""
+    return key if isinstance(key, str) else shown(key)
 
 
 class TurnparseError(Exception):
@@ -54,6 +68,7 @@ class TurnparseError(Exception):
 
 def _restore(cls: type[TurnparseError], message: str, state: dict[str, Any]) -> TurnparseError:
     error = cls.__new__(cls, message)
+    error.args = (message,)  # OSError leaves them to an __init__ that is not called here
     error.__dict__.update(state)
     return error
 
@@ -119,9 +134,15 @@ class RowError(TurnparseError, ValueError):
 
 
 class SourceError(TurnparseError, OSError):
-    """A source cannot be opened or read to its end, or an output cannot be written."""
+    """A source cannot be opened, or not be read to its end."""
 
     # OSError would otherwise build its own text from errno and file name.
+    __str__ = TurnparseError.__str__
+
+
+class OutputError(TurnparseError, OSError):
+    """An output cannot be written; nothing is left of it."""
+
     __str__ = TurnparseError.__str__
 
 
@@ -148,4 +169,18 @@ def require_str(value: object, name: str) -> str:
     msg = f"expected {name} to be a str, found {type(value).__name__}"
     if isinstance(value, bytes):
         msg += "; decode it first, as in data.decode('utf-8')"
+    raise ArgumentError(msg)
+
+
+def require_path(value: object, name: str) -> str:
+    """Return *value* as the text of a path, if it is a `str` or a path.
+
+    Raises:
+        ArgumentError: if it is anything else.
+    """
+    if isinstance(value, os.PathLike):
+        value = value.__fspath__()
+    if isinstance(value, str):
+        return value
+    msg = f"expected {name} to be a path, found {type(value).__name__}"
     raise ArgumentError(msg)

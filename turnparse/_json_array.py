@@ -60,8 +60,8 @@ class ArraySplitter:
                     self._parts.append(data[begin : match.start()])
                     self._take()
                     begin = position
-            elif token in b"]}":
-                self._depth -= 1
+            elif self._depth > 1 or token == b"]":
+                self._depth -= token in b"]}"
                 self.closed = self._depth == 0
             if not self._in_string and (self.closed or (token == b"," and self._depth == 1)):
                 self._parts.append(data[begin : match.start()])
@@ -86,3 +86,38 @@ class ArraySplitter:
         line = self.line + text.count(b"\n", 0, len(text) - len(bare))
         self.line += text.count(b"\n")
         return bare.rstrip(), line
+
+
+def resplit(text: bytes, line: int) -> Iterator[Element]:
+    """Yield what a damaged element consists of: its first lines, and the elements that it swallowed.
+
+    An element is taken to begin at each line that opens an object and is indented no deeper than any before it.
+
+    Args:
+        text: the element, of several lines.
+        line: the 1-based line where it starts.
+    """
+    part: list[bytes] = []
+    start = line
+    # The first line has lost its indentation with the white space around the element.
+    indent: int | None = None
+    for number, content in enumerate(text.split(b"\n"), line):
+        bare = content.lstrip()
+        depth = len(content) - len(bare)
+        if number > line and bare.startswith(b"{") and (indent is None or depth <= indent):
+            indent = depth
+            yield from _part(part, start)
+            part, start = [], number
+        part.append(content)
+    yield from _part(part, start)
+
+
+def _part(lines: list[bytes], line: int) -> Iterator[Element]:
+    text = b"\n".join(lines).strip()
+    # The comma before the next element, and at the end the bracket that closes the array, are not part of it.
+    text = (
+        text.removesuffix(b"]").rstrip() if text.startswith(b"{") and text.endswith((b"}]", b"}\n]", b"} ]")) else text
+    )
+    text = text.removesuffix(b",").rstrip()
+    if text:
+        yield text, line

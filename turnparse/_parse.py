@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from turnparse._dialect import DEFAULT, Dialect, resolve
-from turnparse._errors import OptionError, require_str
+from turnparse._errors import OptionError, require_str, shown
 from turnparse._model import Diagnostics, Pair, Transcript
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def parse_tree(text: str, *, dialect: Dialect | str = DEFAULT) -> Tree[Token]:
     return resolve(dialect).parse_tree(require_str(text, "the transcript"))
 
 
-def asked(diagnostics: str) -> Diagnostics:
+def asked(diagnostics: object) -> Diagnostics:
     """Return *diagnostics* if it is one of its two values.
 
     Raises:
@@ -71,5 +71,5 @@ def asked(diagnostics: str) -> Diagnostics:
         return "structural"
     if diagnostics == "all":
         return "all"
-    msg = f"expected diagnostics to be 'structural' or 'all', found {diagnostics!r}"
+    msg = f"expected diagnostics to be 'structural' or 'all', found {shown(diagnostics)}"
     raise OptionError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,7 @@ import attrs
 
 from turnparse._diagnose import Diagnostic
 from turnparse._dialect import DEFAULT, Dialect, resolve
-from turnparse._errors import ArgumentError, RowError, escape
+from turnparse._errors import ArgumentError, RowError, escape, named, shown
 from turnparse._model import Diagnostics, Message, Origin, Placed, Transcript
 from turnparse._parse import asked
 
@@ -101,7 +102,7 @@ def parse_red_team(
     """
     _require_mapping(row)
     if TRANSCRIPT not in row:
-        msg = f"expected the key {TRANSCRIPT!r}, found {escape(', '.join(map(str, row)) or 'no keys')}"
+        msg = f"expected the key {TRANSCRIPT!r}, found {escape(', '.join(map(named, row)) or 'no keys')}"
         raise RowError(msg, code="no-known-column")
     if not isinstance(row[TRANSCRIPT], str):
         raise wrong_type(TRANSCRIPT, row[TRANSCRIPT], "a string")
@@ -131,9 +132,10 @@ def wrong_type(name: str, value: object, expected: str) -> RowError:
 
 
 def _shown(value: object) -> str:
-    names = {dict: "an object", list: "a list", str: "the string", bool: "the boolean", type(None): "null"}
-    kind = names.get(type(value), "the number")
-    return kind if value is None or isinstance(value, (dict, list)) else f"{kind} {escape(repr(value), 40)}"
+    if value is None or isinstance(value, (dict, list)):
+        return {dict: "an object", list: "a list"}.get(type(value), "null")
+    kinds: dict[type, str] = {str: "the string", bool: "the boolean", int: "the number", float: "the number"}
+    return f"{kinds.get(type(value), type(value).__name__)} {shown(value)}"
 
 
 def _structured(values: dict[str, Any]) -> RedTeamAttempt:
@@ -159,7 +161,9 @@ def _converter() -> Converter:
 
     def number(value: object, _: object) -> float:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
+            with suppress(OverflowError):
+                return float(value)
+            raise _MismatchError("a number that 64 bits can hold")
         raise _MismatchError("a number or null")
 
     def whole(value: object, _: object) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from turnparse._dialect import DEFAULT, Dialect, resolve
-from turnparse._errors import ArgumentError, DialectError, RenderError, escape
+from turnparse._errors import ArgumentError, DialectError, RenderError, escape, named, shown
 from turnparse._markers import ROLES
 from turnparse._model import Message, Transcript
 
@@ -52,12 +52,12 @@ def render(
 
 def _checked(index: int, message: object) -> tuple[str, str]:
     if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
-        found = escape(", ".join(map(str, message))) if isinstance(message, Mapping) else type(message).__name__
+        found = escape(", ".join(map(named, message))) if isinstance(message, Mapping) else type(message).__name__
         msg = f"expected message {index} to have the keys role and content and no others, found {found}"
         raise RenderError(msg, index=index)
     role, content = message["role"], message["content"]
     if not isinstance(role, str) or role not in ROLES.values():
-        msg = f"expected the role of message {index} to be {', '.join(ROLES.values())}, found {escape(repr(role))}"
+        msg = f"expected the role of message {index} to be {', '.join(ROLES.values())}, found {shown(role)}"
         raise RenderError(msg, index=index)
     if not isinstance(content, str):
         msg = f"expected the content of message {index} to be a str, found {type(content).__name__}"

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from turnparse._dialect import Dialect
-from turnparse._errors import OptionError, RowError, escape
+from turnparse._errors import OptionError, RowError, escape, require_str
 from turnparse._model import Diagnostics, Origin, Pair, Transcript
 from turnparse._red_team import KEYS, TRANSCRIPT, RedTeamAttempt, parse_red_team, wrong_type
 
@@ -37,6 +37,9 @@ class Columns:
         Raises:
             OptionError: if one column is named twice.
         """
+        for kind, name in (("chosen", chosen), ("rejected", rejected), ("transcript", transcript)):
+            if name is not None:
+                require_str(name, f"the column for {kind}")
         names = {"chosen": chosen, "rejected": rejected, "transcript": transcript}
         columns = cls(**{kind: name for kind, name in names.items() if name is not None})
         if columns.chosen == columns.rejected:
@@ -95,6 +98,9 @@ def recognise(
         return attrs.evolve(dialect.read_pair(row[chosen], row[rejected], diagnostics), origin=origin)
     (name,) = names
     if name == TRANSCRIPT or (name == columns.transcript and not KEYS.isdisjoint(row)):
-        attempt = row if name == TRANSCRIPT else {TRANSCRIPT: row[name]} | {k: v for k, v in row.items() if k != name}
-        return attrs.evolve(parse_red_team(attempt, dialect=dialect, diagnostics=diagnostics), origin=origin)
+        others = {key: value for key, value in row.items() if key not in (name, TRANSCRIPT)}
+        attempt = parse_red_team({TRANSCRIPT: row[name], **others}, dialect=dialect, diagnostics=diagnostics)
+        if name != TRANSCRIPT and TRANSCRIPT in row:
+            attempt.extra[TRANSCRIPT] = row[TRANSCRIPT]
+        return attrs.evolve(attempt, origin=origin)
     return attrs.evolve(dialect.read(row[name], diagnostics), origin=origin)

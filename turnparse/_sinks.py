@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
 import attrs
 
-from turnparse._errors import OptionError, SourceError, escape
+from turnparse._errors import OptionError, OutputError, escape, require_path
 
 STDOUT: Final = "-"
 SUFFIXES: Final = (".jsonl", ".jsonl.gz")
@@ -17,109 +18,116 @@ GZIP_LEVEL: Final = 2
 """isal's levels are 0 to 3; 3 takes twice the time of 2 for a file 2 % smaller."""
 
 
-def checked_output(output: str | os.PathLike[str]) -> str:
-    """Return *output* as a string, if something can be written there.
+def checked_output(output: object, name: str) -> str:
+    """Return *output* as text, if something can be written there.
 
     Raises:
-        OptionError: if its name ends in none of `SUFFIXES` and is not ``-``, or it is a folder.
+        ArgumentError: if it is no path.
+        OptionError: if it ends in none of `SUFFIXES` and is not ``-``, or is a folder.
     """
-    name = os.fspath(output)
-    if not isinstance(name, str) or (name != STDOUT and not name.endswith(SUFFIXES)):
-        msg = f"expected an output that ends in {' or '.join(SUFFIXES)}, or {STDOUT}, found {escape(str(name))!r}"
+    path = require_path(output, name)
+    if path != STDOUT and not path.endswith(SUFFIXES):
+        msg = f"expected {name} to end in {' or '.join(SUFFIXES)}, or to be {STDOUT}, found {escape(path)!r}"
         raise OptionError(msg)
-    if name != STDOUT and Path(name).is_dir():
-        msg = f"expected a file to write, found a folder: {escape(name)!r}"
+    if path != STDOUT and os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where a name is too long
+        msg = f"expected {name} to be a file, found a folder: {escape(path)!r}"
         raise OptionError(msg)
-    return name
+    return path
+
+
+def failure(error: Exception, path: str, what: str = "the output") -> OutputError:
+    """Return the error that says that *path*, which is *what*, cannot be written."""
+    reason = escape(getattr(error, "strerror", None) or str(error) or type(error).__name__, 200)
+    return OutputError(f"expected to write {what}, found: {reason}", source=escape(path, 300))
 
 
 @attrs.define
 class JsonLines:
-    """A file of JSON lines that is opened when its first record is written, and put in its place by `commit`.
+    """A file of JSON lines: made when first needed, under a temporary name, and put in its place by `commit`.
 
     Attributes:
         name: its path, or ``-``.
+        file: the file while it is being written.
+        stream: what is written to: the file, or what compresses into it.
     """
 
     name: str
-    _file: IO[bytes] | None = None
-    _stream: IO[bytes] | None = None
+    file: IO[bytes] | None = None
+    stream: IO[bytes] | None = None
 
     @property
-    def _temporary(self) -> Path:
+    def temporary(self) -> Path:
+        """Where the file is until it is whole: in the same folder, so that to rename it is one step."""
         path = Path(self.name)
         return path.with_name(f".{path.name}.{os.getpid()}.part")
 
     def open(self) -> None:
-        """Make the file, still under a temporary name in the same folder.
+        """Make the file, if that has not been done.
 
         Raises:
-            SourceError: if it cannot be made.
+            OutputError: if it cannot be made.
         """
-        if self._stream is not None:
+        if self.stream is not None:
             return
         if self.name == STDOUT:
-            self._stream = sys.stdout.buffer
+            if sys.stdout is None:
+                raise OutputError("expected to write to standard output, found it closed", source=STDOUT)
+            self.stream = sys.stdout.buffer
             return
         try:
-            self._file = self._stream = self._temporary.open("wb")
+            self.file = self.stream = self.temporary.open("wb")
         except (OSError, ValueError) as error:
-            raise self._failure(error) from None
+            raise failure(error, self.name) from None
         if self.name.endswith(".gz"):
             from isal import igzip
 
             # Neither name nor time goes into the header: equal runs give equal bytes.
-            zipped: Any = igzip.IGzipFile("", "wb", GZIP_LEVEL, self._file, mtime=0)  # type: ignore[no-untyped-call]  # isal's
-            self._stream = zipped
+            zipped: Any = igzip.IGzipFile("", "wb", GZIP_LEVEL, self.file, mtime=0)  # type: ignore[no-untyped-call]  # isal's
+            self.stream = zipped
 
-    def write(self, record: dict[str, Any]) -> None:
-        """Write one record.
+    def write(self, line: bytes) -> None:
+        """Write one line, its end included.
 
         Raises:
-            SourceError: if it cannot be written, as when the disk is full.
+            OutputError: if it cannot be written, as when the disk is full.
         """
-        import orjson
-
         self.open()
-        assert self._stream is not None  # noqa: S101  # as of the line above
         try:
-            self._stream.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-        except OSError as error:
-            raise self._failure(error) from None
+            if self.stream is not None:
+                self.stream.write(line)
+        except (OSError, ValueError) as error:
+            raise failure(error, self.name) from None
 
     def commit(self) -> None:
-        """Put the file in its place, whole.
+        """Put the file in its place, whole; of a file that was never needed, remove an earlier run's.
 
         Raises:
-            SourceError: if that fails.
+            OutputError: if that fails.
         """
-        if self._stream is None:
-            return
         try:
-            if self.name == STDOUT:
-                self._stream.flush()
-                return
-            if self._stream is not self._file:
-                self._stream.close()
-            assert self._file is not None  # noqa: S101  # set together with the stream
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._temporary.replace(self.name)
-        except OSError as error:
-            raise self._failure(error) from None
-        finally:
-            self._stream = None
+            if self.stream is None:
+                if self.name != STDOUT:
+                    Path(self.name).unlink(missing_ok=True)
+            elif self.file is None:
+                self.stream.flush()
+            else:
+                if self.stream is not self.file:
+                    self.stream.close()
+                self.file.flush()
+                os.fsync(self.file.fileno())
+                self.file.close()
+                self.temporary.replace(self.name)
+                self.file = None
+        except (OSError, ValueError) as error:
+            raise failure(error, self.name) from None
 
     def discard(self) -> None:
         """Leave nothing behind, unless `commit` came first."""
-        if self._stream is None or self.name == STDOUT:
+        if self.file is None:
             return
-        self._stream = None
-        assert self._file is not None  # noqa: S101  # set together with the stream
-        self._file.close()
-        self._temporary.unlink(missing_ok=True)
-
-    def _failure(self, error: Exception) -> SourceError:
-        reason = escape(getattr(error, "strerror", None) or str(error), 200)
-        return SourceError(f"expected to write the output, found: {reason}", source=escape(self.name, 300))
+        # Closing writes what is buffered, and fails again where writing did.
+        with suppress(OSError, ValueError):
+            self.file.close()
+        with suppress(OSError, ValueError):
+            self.temporary.unlink(missing_ok=True)
+        self.file = None

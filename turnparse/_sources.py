@@ -13,8 +13,8 @@ from typing import IO, Final
 
 import attrs
 
-from turnparse._errors import SourceError, escape
-from turnparse._json_array import ArraySplitter, Element
+from turnparse._errors import SourceError, escape, require_path
+from turnparse._json_array import ArraySplitter, Element, resplit
 
 STDIN: Final = "-"
 GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -64,15 +64,19 @@ def open_source(source: str | os.PathLike[str], on_bytes: Callable[[int], object
     Raises:
         SourceError: if it cannot be opened.
     """
-    name = escape(os.fspath(source), 300)
+    path = require_path(source, "the source")
+    name = escape(path, 300)
+    standard = path == STDIN
+    if standard and sys.stdin is None:
+        raise SourceError("expected to read standard input, found it closed", source=name)
     try:
-        raw: IO[bytes] = sys.stdin.buffer if name == STDIN else Path(source).open("rb", buffering=0)  # noqa: SIM115  # closed below
+        raw: IO[bytes] = sys.stdin.buffer if standard else Path(path).open("rb", buffering=0)  # noqa: SIM115  # closed below
     except (OSError, ValueError) as error:
         raise SourceError(f"expected a readable file, found: {_reason(error)}", source=name) from None
     try:
         yield _opened(name, raw, on_bytes)
     finally:
-        if raw is not sys.stdin.buffer:
+        if not standard:
             raw.close()
 
 
@@ -98,12 +102,19 @@ class _Counted(io.RawIOBase):
         super().__init__()
         self._raw = raw
         self._on_bytes = on_bytes
+        self._begins = True
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # the io module passes a memoryview
         data = self._raw.read(len(buffer))
+        while self._begins and data and len(data) < len(GZIP_MAGIC) <= len(buffer):
+            # A pipe may hand over one byte at a time; the first two tell what is in it.
+            more = self._raw.read(len(buffer) - len(data))
+            data += more
+            self._begins = bool(more)
+        self._begins = False
         buffer[: len(data)] = data
         if self._on_bytes is not None:
             self._on_bytes(len(data))
@@ -112,9 +123,11 @@ class _Counted(io.RawIOBase):
 
 def _guarded(rows: Iterator[RawRow], name: str) -> Iterator[RawRow]:
     """Yield from *rows*, with what a damaged file raises turned into our own error."""
+    from isal import igzip_lib, isal_zlib
+
     try:
         yield from rows
-    except (EOFError, OSError, ValueError, zlib.error) as error:
+    except (EOFError, OSError, ValueError, zlib.error, isal_zlib.error, igzip_lib.IsalError) as error:
         raise SourceError(f"expected to read the source to its end, found: {_reason(error)}", source=name) from None
 
 
@@ -126,12 +139,14 @@ def _rows(stream: IO[bytes], source: Source) -> Iterator[RawRow]:
     """Yield the rows of JSON lines, or of a JSON array if the first thing in the stream is a bracket."""
     lines: Iterator[bytes] = iter(stream)
     line_number, row = 0, 0
+    may_be_array = True
     while (line := next(lines, None)) is not None:
         line_number += 1
         data = line.removeprefix(BOM) if line_number == 1 else line
         if _is_blank(data):
             source.blank_lines += 1
-        elif row == 0 and data.lstrip().startswith(b"["):
+        elif may_be_array and data.lstrip().startswith(b"["):
+            may_be_array = False
             splitter = ArraySplitter(line_number)
             for element, at in _elements(splitter, data, stream):
                 yield RawRow(element, at, row)
@@ -139,20 +154,44 @@ def _rows(stream: IO[bytes], source: Source) -> Iterator[RawRow]:
             # What follows the array is read as lines: a file of lines may begin with a list.
             lines = _lines_after(splitter.rest, stream)
             line_number = splitter.line - 1
-            row = max(row, 1)
             if _is_blank(splitter.rest.split(b"\n", 1)[0]):
                 next(lines, None)
                 line_number += 1
         else:
+            may_be_array = False
             yield RawRow(_without_end(data), line_number, row)
             row += 1
 
 
 def _elements(splitter: ArraySplitter, first: bytes, stream: IO[bytes]) -> Iterator[Element]:
-    yield from splitter.feed(first)
-    while not splitter.closed and (data := stream.read(CHUNK)):
-        yield from splitter.feed(data)
-    yield from splitter.finish()
+    """Yield the elements of an array that begins with *first* and goes on in *stream*."""
+    elements = splitter.feed(first)
+    while True:
+        for element in elements:
+            yield from _mended(element)
+        if splitter.closed or not (data := stream.read(CHUNK)):
+            break
+        elements = splitter.feed(data)
+    for element in splitter.finish():
+        yield from _mended(element)
+
+
+def _mended(element: Element) -> Iterator[Element]:
+    """Yield *element*, or, if it is damaged and swallowed others, what it consists of.
+
+    A quote or bracket that is missing makes the rest of the array look like one element. Where that is no JSON, each
+    line that begins an object as deep as the first line does begins an element of its own.
+    """
+    import orjson
+
+    text, line = element
+    if b"\n" in text:
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError:
+            yield from resplit(text, line)
+            return
+    yield element
 
 
 def _lines_after(rest: bytes, stream: IO[bytes]) -> Iterator[bytes]:
@@ -166,10 +205,11 @@ def _lines_after(rest: bytes, stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _is_blank(line: bytes) -> bool:
-    if not line.strip():
+    bare = line.strip()
+    if not bare:
         return True
-    # White space beyond ASCII is rare enough to be looked for only where JSON cannot begin.
-    return not line.lstrip()[:1].isascii() and line.decode("utf-8", "replace").isspace()
+    # White space that only `str` knows is rare enough to be looked for only where no row begins.
+    return bare[0] not in b"{[" and bare.decode("utf-8", "replace").isspace()
 
 
 def _without_end(line: bytes) -> bytes:

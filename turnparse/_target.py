@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from turnparse._errors import OptionError, escape
+from turnparse._errors import OptionError, escape, require_str
 from turnparse._markers import Role
 from turnparse._model import Message, Pair, Transcript, Turn
 from turnparse._red_team import METADATA, RedTeamAttempt
@@ -128,8 +128,8 @@ def target_named(name: str) -> Target:
     Raises:
         OptionError: if there is none; the message lists what there is.
     """
-    found = targets().get(name)
+    found = targets().get(require_str(name, "the target"))
     if found is None:
-        msg = f"expected a target ({', '.join(targets())}), found {escape(str(name))!r}"
+        msg = f"expected a target ({', '.join(targets())}), found {escape(name)!r}"
         raise OptionError(msg)
     return found

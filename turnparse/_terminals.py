@@ -66,7 +66,11 @@ def literal_markers(pattern: str) -> tuple[Marker, ...]:
         if len(markers) > LIMIT:
             raise NotFiniteError
     # A string may be matched in more than one way; only the first way ever counts.
-    return tuple({(m.literal, m.anchored): m for m in reversed(markers)}.values())[::-1]
+    first = tuple({(m.literal, m.anchored): m for m in reversed(markers)}.values())[::-1]
+    if len({(m.literal, m.role, m.label_start, m.label_end) for m in first}) > len({m.literal for m in first}):
+        # What a marker means would depend on where it stands; the scan looks it up by its letters alone.
+        raise NotFiniteError
+    return first
 
 
 def _sequence(items: list[Any], names: dict[int, str]) -> Iterator[_Piece]:
