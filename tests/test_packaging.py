@@ -31,6 +31,7 @@ def test_wheel_holds_grammar_samples_and_types(wheel: Path) -> None:
         "turnparse/grammar/hh.lark",
         "turnparse/samples/pairs.jsonl",
         "turnparse/samples/red_team.jsonl",
+        "turnparse/samples/damaged.jsonl",
         "turnparse/py.typed",
         "turnparse/targets/trl.py",
     } <= names

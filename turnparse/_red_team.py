@@ -132,8 +132,10 @@ def wrong_type(name: str, value: object, expected: str) -> RowError:
 
 
 def _shown(value: object) -> str:
-    if value is None or isinstance(value, (dict, list)):
-        return {dict: "an object", list: "a list"}.get(type(value), "null")
+    if value is None:
+        return "null"
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
     kinds: dict[type, str] = {str: "the string", bool: "the boolean", int: "the number", float: "the number"}
     return f"{kinds.get(type(value), type(value).__name__)} {shown(value)}"
 

@@ -123,11 +123,11 @@ class _Counted(io.RawIOBase):
 
 def _guarded(rows: Iterator[RawRow], name: str) -> Iterator[RawRow]:
     """Yield from *rows*, with what a damaged file raises turned into our own error."""
-    from isal import igzip_lib, isal_zlib
+    from isal import igzip_lib
 
     try:
         yield from rows
-    except (EOFError, OSError, ValueError, zlib.error, isal_zlib.error, igzip_lib.IsalError) as error:
+    except (EOFError, OSError, ValueError, zlib.error, igzip_lib.IsalError) as error:  # type: ignore[misc]  # isal types it loosely
         raise SourceError(f"expected to read the source to its end, found: {_reason(error)}", source=name) from None
 
 

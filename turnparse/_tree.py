@@ -39,7 +39,7 @@ def transcript_of(tree: Tree[Token], text: str, reading: Reading, marker: re.Pat
 
 def _turn(node: Tree[Token], end: int, text: str, marker: re.Pattern[str] | None) -> Turn:
     # A grammar may nest turns; what is inside the next one is not this one's.
-    tokens = [token for token in node.scan_values(lambda _: True) if token.start_pos < end]
+    tokens = [token for token in node.scan_values(lambda _: True) if (token.start_pos or 0) < end]
     label = next(filter(None, (label_of(token, marker) for token in tokens)), None)
     if label is None:
         msg = "expected each turn of the grammar to hold a USER, ASSISTANT or SYSTEM terminal, found one without"
