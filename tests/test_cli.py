@@ -565,3 +565,23 @@ def test_an_empty_source_is_no_failure(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert (tmp_path / "out.jsonl").read_bytes() == b""
     assert json.loads((tmp_path / "summary.json").read_bytes()) == Summary().as_dict()
+
+
+@pytest.mark.parametrize("command", ["codes", "targets"])
+def test_a_list_that_cannot_be_printed_is_exit_code_1(command: str) -> None:
+    """A full device under standard output ends in a message, not in a traceback."""
+    with Path("/dev/full").open("wb") as full:
+        done = _run_apart(command, stdout=full)
+
+    assert done.returncode == 1
+    assert b"No space left on device" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_closed_standard_error_costs_no_output(tmp_path: Path) -> None:
+    """With nowhere to say anything, the rows are converted all the same."""
+    _source(tmp_path)
+    done = _shell("exec $TURNPARSE convert rows.jsonl --output out.jsonl 2>&-", tmp_path)
+
+    assert done.returncode == 0
+    assert (tmp_path / "out.jsonl").is_file()

@@ -616,15 +616,24 @@ def test_no_valid_row_is_set_aside_because_of_a_neighbour(
     assert [record["row"] for record in aside] == [row for row, line in enumerate(lines) if isinstance(line, bytes)]
 
 
-@pytest.mark.parametrize(
-    "first", [b"[", b"[bad", b"[]x", b'["cut', b"[1, 2", b"[]]", b"[[", b'[{"a": "b', b"[}", b"[{}}, 1]"]
-)
+@pytest.mark.parametrize("first", [b"[", b"[bad", b"[]x", b'["cut', b"[]]", b"[[", b'[{"a": "b', b"[}", b"[{}}, 1]"])
 def test_a_first_line_that_starts_like_an_array_costs_no_neighbour(tmp_path: Path, first: bytes) -> None:
     """A damaged first line is not taken for an array that reaches to the end of the file."""
     rows = [GOOD | {"rejected": f"{ASK}\n\nAssistant: No. {number}"} for number in range(3)]
     records, _, _ = _converted(tmp_path, first, *rows)
 
     assert [record["rejected"][0]["content"] for record in records] == ["No. 0", "No. 1", "No. 2"]
+
+
+def test_an_array_that_was_cut_off_is_told(tmp_path: Path) -> None:
+    """A file that may be an array cut off is converted as far as it goes, and the run says that it is not whole."""
+    for cut in (b"[1, 2", b"[" + json.dumps(GOOD).encode() + b","):
+        source = _written(tmp_path, cut, *[GOOD] * 3)
+        with pytest.raises(IncompleteError, match="no end") as caught:
+            convert(source, tmp_path / "out.jsonl")
+        counts = caught.value.summary
+        assert counts.rows_in == counts.rows_out + counts.rows_set_aside
+        assert counts.rows_out >= 3
 
 
 BAD_ELEMENTS = {
@@ -1196,3 +1205,21 @@ def test_an_empty_source_gives_an_empty_output(tmp_path: Path) -> None:
 
     assert (tmp_path / "out.jsonl").read_bytes() == b""
     assert summary == Summary()
+
+
+@pytest.mark.parametrize("value", [b"1" + b"0" * 400, b"18446744073709551616", b"[" * 900 + b"]" * 900])
+def test_columns_that_nobody_reads_set_no_row_aside(tmp_path: Path, value: bytes) -> None:
+    """What 64 bits cannot hold, or lies deep, is right JSON; kept, it comes out as it went in."""
+    line = json.dumps(GOOD).encode()[:-1] + b', "id": ' + value + b"}"
+    source = _written(tmp_path, line)
+
+    assert convert(source, tmp_path / "out.jsonl").rows_out == 1
+    assert convert(source, tmp_path / "kept.jsonl", keep_columns=True).rows_out == 1
+    assert value in (tmp_path / "kept.jsonl").read_bytes()
+
+
+def test_a_null_beside_another_kind_of_row_does_not_count(tmp_path: Path) -> None:
+    """A row that has null for the columns of a pair, and a text, is a text."""
+    source = _written(tmp_path, {"chosen": None, "rejected": None, "text": GOOD["chosen"]})
+
+    assert convert(source, tmp_path / "out.jsonl", to="messages").rows_out == 1

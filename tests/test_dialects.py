@@ -91,6 +91,40 @@ def test_endless_markers_have_roles_and_labels() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("MARKER", "MK"),
+        ("MARKER", "_MARKER"),
+        (' ":"', " /:(?= )/"),
+        ('"\\n\\n" | "\\r\\n\\r\\n"', r"/(?<=[.?])\n\n/"),
+        ("turn: MARKER TEXT*", "turn: MARKER TEXT* turn*"),
+    ],
+)
+def test_any_legal_grammar_is_read(old: str, new: str) -> None:
+    """Other names, markers that look around, and turns inside turns are Lark's to read, and read alike."""
+    text = "\n\nHuman: Hi?\n\nAssistant: Ho."
+    dialect = Dialect.from_text(HH.grammar.replace(old, new))
+    transcript = dialect.read("." + text if "<=" in new else text)
+
+    assert old in HH.grammar
+    assert not dialect.flat
+    assert [(turn.role, turn.speaker, turn.content) for turn in transcript.turns] == [
+        ("user", "Human", "Hi?"),
+        ("assistant", "Assistant", "Ho."),
+    ]
+
+
+def test_other_shapes_have_diagnostics() -> None:
+    """Of a grammar that is not flat, a text's own markers tell what is odd about it."""
+    grammar = HH.grammar.replace("transcript: preamble? turn*", "transcript: preamble? (turn turn?)*")
+    dialect = Dialect.from_text(grammar)
+    text = "\n\nHuman: x\n\nAssistant: y Human:\n\nHuman"
+
+    assert not dialect.flat
+    assert [found.code for found in dialect.read(text, "all").diagnostics] == ["label-inside", "cut-off-marker"]
+
+
 def test_other_shapes_fall_back_to_lark() -> None:
     """A grammar of another shape is read by Lark: roles from its labels, contents from its TEXT."""
     text = "<|im_start|>user\nHi < you!<|im_end|>\n<|im_start|>assistant\n\nHello.<|im_end|>"
@@ -173,6 +207,11 @@ def test_dialect_argument_takes_a_name_a_file_or_a_dialect() -> None:
         ('transcript: turn*\nturn: "x"', "USER"),
         ('start: "x"', "transcript"),
         ("transcript: turn\nturn: /(/", "Lark grammar"),
+        (HH.grammar + "\n%ignore /x+/", "%ignore"),
+        (HH.grammar.replace("turn: MARKER TEXT*", "turn: MARKER TEXT* -> other"), "alias"),
+        (HH.grammar.replace("TEXT", "CHUNK"), "TEXT"),
+        (HH.grammar.replace('"Assistant"', '"Human"'), "labels of its own"),
+        ('transcript: turn*\nturn: "x" TEXT\nTEXT: /y/\nUSER: "z"', "where it stands"),
     ],
 )
 def test_unusable_grammars(grammar: str, found: str) -> None:

@@ -119,18 +119,18 @@ def test_a_field_takes_its_own_type_and_no_other(name: str, value: object) -> No
     [
         ("rating", "4", "the string '4'"),
         ("rating", True, "the boolean True"),
-        ("rating", [4], "a list"),
+        ("rating", [4], "a list [4]"),
         ("num_params", 52, "the number 52"),
         ("model_type", False, "the boolean False"),
-        ("task_description", {"a": 1}, "an object"),
+        ("task_description", {"a": 1}, "an object {'a': 1}"),
         ("red_team_member_id", True, "the boolean True"),
         ("red_team_member_id", 1.0, "the number 1.0"),
         ("red_team_member_id", "12", "the string '12'"),
         ("is_upworker", 1, "the number 1"),
         ("is_upworker", "true", "the string 'true'"),
         ("tags", "food", "the string 'food'"),
-        ("tags", ["food", 1], "a list"),
-        ("tags", {"food": 1}, "an object"),
+        ("tags", ["food", 1], "a list ['food', 1]"),
+        ("tags", {"food": 1}, "an object {'food': 1}"),
         ("transcript", None, "null"),
         ("transcript", 5, "the number 5"),
     ],
@@ -276,3 +276,10 @@ def test_a_named_column_is_an_attempt_if_it_has_metadata(tmp_path: Path, key: st
     path.write_text(json.dumps({"dialog": "x", key: None}) + '\n{"dialog": "x", "other": 1}\n', encoding="utf-8")
 
     assert list(read(path, transcript="dialog")) == [parse_red_team({"transcript": "x"}), parse("x")]
+
+
+def test_a_spelling_that_is_null_does_not_count() -> None:
+    """A table that has both spellings of the key has null under one of them."""
+    for filled, null in ((MISSPELT, CARD), (CARD, MISSPELT)):
+        row = {"transcript": "", filled: 2.5, null: None}
+        assert parse_red_team(row).task_description_harmlessness_score == 2.5

@@ -70,7 +70,7 @@ def test_regular_messages_render_as_the_published_files_are() -> None:
         ([("system", "Human: x"), ("user", "q")], 0, 0),
         ([("system", "a\n\nAssistant: x")], 0, 1),
         ([("system", "  ")], 0, 0),
-        ([("user", "q"), ("system", "late")], 1, None),
+        ([("user", "q"), ("system", "late")], 1, 0),
         ([("tool", "q")], 0, None),
     ],
 )

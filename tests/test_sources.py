@@ -254,13 +254,31 @@ def test_an_empty_array_has_no_rows(tmp_path: Path) -> None:
         (b'[]\n{"a": 1}\n', [(b'{"a": 1}', 2)]),
         (b"[1] x\n{}\n", [(b"1", 1), (b" x", 1), (b"{}", 2)]),
         (b"[1]\n\n{}", [(b"1", 1), (b"{}", 3)]),
-        (b"[1,\n{}", [(b"1", 1), (b"{}", 2)]),
+        (b"[1\n{}", [(b"[1", 1), (b"{}", 2)]),
+        (b"[", [(b"[", 1)]),
+        (b"[1, 2", None),
+        (b"[1,\n", None),
         (b"[1,,2,]", [(b"1", 1), (b"", 1), (b"2", 1), (b"", 1)]),
     ],
-    ids=["lines after", "array after", "empty array first", "text after", "blank after", "no end", "empty elements"],
+    ids=[
+        "lines after",
+        "array after",
+        "empty array first",
+        "text after",
+        "blank after",
+        "no array",
+        "bracket",
+        "no end",
+        "no element",
+        "empty elements",
+    ],
 )
-def test_nothing_around_an_array_is_lost(tmp_path: Path, text: bytes, expected: list[tuple[bytes, int]]) -> None:
-    """Lines after an array are rows, an array without an end keeps its last element, and rows count from 0."""
+def test_nothing_around_an_array_is_lost(tmp_path: Path, text: bytes, expected: list[tuple[bytes, int]] | None) -> None:
+    """Lines after an array are rows, an array that was cut off is an error, and rows count from 0."""
+    if expected is None:
+        with pytest.raises(SourceError, match="no end"):
+            _cut(_written(tmp_path, text))
+        return
     rows, _ = _cut(_written(tmp_path, text))
 
     assert [(row.data, row.line) for row in rows] == expected
@@ -398,3 +416,44 @@ def test_progress_adds_up_to_the_size_of_the_file(tmp_path: Path, *, zipped: boo
         assert sum(1 for _ in source.rows) == 10_000
 
     assert sum(told) == path.stat().st_size
+
+
+ROW = b'{"chosen": "%d", "rejected": "x"}'
+SWALLOWED = {
+    "stray bracket": b"[\n],\n%s,\n%s\n]",
+    "cut string before null": b'[\n{"chosen":"a,\n%s,\n%s,\nnull\n]',
+    "leading commas": b'[\n%s\n,{"a":[1}\n,%s\n]',
+    "one line, cut list": b'[%s, {"chosen":"a","rejected":["b"}, %s]',
+    "one line, cut string": b'[%s, {"chosen":"a, %s]',
+    "one line, brace too many": b'[%s, {"chosen":"a"}}, %s]',
+    "no array at all": b"[bad\n%s\n%s\n",
+}
+
+
+@pytest.mark.parametrize("text", SWALLOWED.values(), ids=SWALLOWED)
+def test_a_damaged_element_gives_its_neighbours_back(tmp_path: Path, text: bytes) -> None:
+    """Whole rows that a missing quote or bracket swallowed are rows, in order, and what is damaged is one more."""
+    good = [ROW % number for number in (1, 2)]
+    found = _texts(_written(tmp_path, text % tuple(good)))
+
+    assert [row for row in found if row in good] == good
+    assert len(found) > len(good)
+
+
+def test_what_lies_inside_a_damaged_element_is_no_row(tmp_path: Path) -> None:
+    """An object inside a damaged element is not taken for an element."""
+    text = b'[\n%s,\n{\n"chosen": "a,\n"more": [\n{"text": "q"},\n{"text": "r"}\n]},\n%s\n]' % (ROW % 1, ROW % 2)
+    found = _texts(_written(tmp_path, text))
+
+    assert [found[0], found[-1], len(found)] == [ROW % 1, ROW % 2, 3]
+
+
+def test_what_was_unzipped_before_the_damage_is_kept(tmp_path: Path) -> None:
+    """Rows before something that is not gzip are rows; then comes the error."""
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(b"{}\n" * 3) + b"junk")
+    rows: list[RawRow] = []
+    with open_source(path) as source, pytest.raises(SourceError, match="not gzip"):
+        rows.extend(source.rows)  # extend keeps what came before the error
+
+    assert len(rows) == 3

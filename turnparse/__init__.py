@@ -14,7 +14,7 @@ r"""Parse and normalize conversation transcripts: preference data to chat messag
 """
 
 from turnparse._codes import CODES, Code
-from turnparse._convert import Summary, convert
+from turnparse._convert import convert
 from turnparse._diagnose import Diagnostic
 from turnparse._dialect import Dialect
 from turnparse._errors import (
@@ -34,6 +34,7 @@ from turnparse._parse import parse, parse_pair, parse_tree
 from turnparse._read import read
 from turnparse._red_team import RedTeamAttempt, parse_red_team
 from turnparse._render import render
+from turnparse._summary import Summary
 from turnparse._version import __version__
 
 __all__ = [

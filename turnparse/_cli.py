@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +12,11 @@ from typing import Any, Final, NoReturn
 import click
 
 from turnparse._codes import CODES, PRESETS
-from turnparse._convert import Summary
 from turnparse._convert import convert as convert_sources
 from turnparse._dialect import DEFAULT, resolve, shipped_names
 from turnparse._errors import DialectError, IncompleteError, OptionError, SourceError, TurnparseError, escape
 from turnparse._sources import STDIN
+from turnparse._summary import Summary
 from turnparse._target import SIDES, targets
 from turnparse._version import __version__
 
@@ -33,6 +34,8 @@ def _reported() -> Iterator[None]:
     """Turn turnparse's errors into a message and an exit code."""
     try:
         yield
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except IncompleteError as error:
         _echo_summary(error.summary)
         _fail(str(error), EXIT_INCOMPLETE)
@@ -40,6 +43,10 @@ def _reported() -> Iterator[None]:
         _fail(str(error), EXIT_USAGE)
     except TurnparseError as error:
         _fail(str(error), EXIT_INCOMPLETE)
+    except OSError as error:
+        # Standard output is full, or its reader has gone. What is left in its buffer must not fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _fail(f"expected to write to standard output, found: {escape(str(error))}", EXIT_INCOMPLETE)
 
 
 _dialect_option = click.option(
@@ -122,7 +129,7 @@ def convert(sources: tuple[str, ...], **options: Any) -> None:
 @contextmanager
 def _progress(sources: tuple[str, ...]) -> Iterator[Callable[[int], object] | None]:
     """Show a bar on standard error while bytes are read, if that is a terminal; else nothing."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
@@ -155,6 +162,7 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 @main.command()
 @_dialect_option
+@_reported()
 def codes(dialect: str) -> None:
     """List the diagnostic codes: what each means, and what each preset does about it.
 
@@ -164,8 +172,7 @@ def codes(dialect: str) -> None:
     Example:
       turnparse codes
     """
-    with _reported():
-        resolve(dialect)  # the codes are those of every dialect, but a dialect there must be
+    resolve(dialect)  # the codes are those of every dialect, but a dialect there must be
     rows = [
         (code.name, code.severity, code.scope, *(code.presets or ("", "", "")), " | ".join(code.choices), code.meaning)
         for code in CODES.values()
@@ -175,6 +182,7 @@ def codes(dialect: str) -> None:
 
 @main.command(name="targets")
 @_dialect_option
+@_reported()
 def list_targets(dialect: str) -> None:
     """List the targets: the formats that `convert --to` can write.
 
@@ -182,8 +190,7 @@ def list_targets(dialect: str) -> None:
     Example:
       turnparse targets
     """
-    with _reported():
-        resolve(dialect)  # as above
+    resolve(dialect)  # as above
     rows: list[tuple[str, ...]] = [
         (t.name, ", ".join(t.takes), ", ".join(t.columns), t.about) for t in targets().values()
     ]

@@ -6,6 +6,7 @@ This is the only place where a code, a policy or a preset is defined. `turnparse
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Literal
 
 import attrs
@@ -202,7 +203,7 @@ _TABLE: Final = (
 )
 # fmt: on
 
-CODES: Final[dict[str, Code]] = {code.name: code for code in _TABLE}
+CODES: Final[Mapping[str, Code]] = MappingProxyType({code.name: code for code in _TABLE})
 
 
 def policy_values(preset: object = "default", overrides: object = None) -> dict[str, str]:

@@ -3,56 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Final
 
 import attrs
 
-from turnparse._codes import CODES, policy_values
+from turnparse._codes import policy_values
 from turnparse._dialect import DEFAULT, Dialect, resolve
-from turnparse._errors import IncompleteError, OptionError, SourceError, escape, require_path, shown
+from turnparse._errors import IncompleteError, OptionError, SourceError, escape, require_callable, require_path, shown
 from turnparse._job import Job, set_aside_line
-from turnparse._model import Diagnostics, Relation
+from turnparse._model import Diagnostics
 from turnparse._parse import asked
 from turnparse._rows import Columns
 from turnparse._sinks import STDOUT, JsonLines, checked_output, failure
 from turnparse._sources import STDIN, RawRow, open_source
+from turnparse._summary import Summary
 from turnparse._target import SIDES, Side, target_named
 
 SET_ASIDE_SUFFIX: Final = ".set-aside.jsonl"
-
-
-@attrs.define
-class Summary:
-    """What became of the rows. ``rows_in == rows_out + rows_set_aside``, always.
-
-    Attributes:
-        rows_in: rows read.
-        rows_out: rows of the input that were written.
-        rows_set_aside: rows that were not, each with its reason.
-        records_out: records written; a target may write two for one row.
-        blank_lines: lines of white space only; they are no rows.
-        diagnostics: {code: rows that carry it at least once, before policies or after}.
-        relations: {relation: pairs that have it after policies}.
-    """
-
-    rows_in: int = 0
-    rows_out: int = 0
-    rows_set_aside: int = 0
-    records_out: int = 0
-    blank_lines: int = 0
-    diagnostics: Counter[str] = attrs.field(factory=Counter)
-    relations: Counter[str] = attrs.field(factory=Counter)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the summary as JSON has it: codes and relations in the order of their tables."""
-        return {
-            **attrs.asdict(self),
-            "diagnostics": {code: self.diagnostics[code] for code in CODES if code in self.diagnostics},
-            "relations": {name: self.relations[name] for name in get_args(Relation) if name in self.relations},
-        }
 
 
 def convert(
@@ -113,6 +82,7 @@ def convert(
         Columns.named(chosen, rejected, transcript),
         bool(keep_columns),
     )
+    require_callable(on_bytes, "on_bytes")
     paths = _paths(sources)
     out, aside, counted = _outputs(output, set_aside, summary, paths)
     run = _Run(job, out, aside)
@@ -155,7 +125,7 @@ class _Run:
             with open_source(path, on_bytes) as source:
                 try:
                     for raw in source.rows:
-                        self._row(raw, source.name)
+                        self._row(raw, source.path)
                 finally:
                     counts.blank_lines += source.blank_lines
         except SourceError as error:
@@ -166,9 +136,10 @@ class _Run:
         counts = self.counts
         verdict = self.job.verdict(raw, source)
         counts.rows_in += 1
-        counts.diagnostics.update(verdict.codes)
-        if verdict.relation is not None:
-            counts.relations[verdict.relation] += 1
+        judgement = verdict.judgement
+        counts.diagnostics.update(judgement.codes)
+        if judgement.relation is not None:
+            counts.relations[judgement.relation] += 1
         if verdict.line is not None:
             self.out.write(verdict.line)
             counts.rows_out += 1
@@ -176,7 +147,7 @@ class _Run:
             return
         counts.rows_set_aside += 1
         if self.aside is not None:
-            self.aside.write(set_aside_line(raw, source, verdict))
+            self.aside.write(set_aside_line(raw, source, judgement))
 
 
 def _side(side: object) -> Side:
@@ -214,9 +185,12 @@ def _outputs(
     if set_aside is not None or aside is not None:
         aside = checked_output(aside if set_aside is None else set_aside, "the file for rows set aside")
     counted = None if summary is None else require_path(summary, "the summary")
+    if counted == STDOUT:
+        msg = f"expected the summary to be a file, found {STDOUT}: it is shown on standard error anyway"
+        raise OptionError(msg)
     taken = {_real(path): path for path in paths if path != STDIN}
     for path in (out, aside, counted):
-        if path is None or (path == STDOUT and path != counted):
+        if path in (None, STDOUT):
             continue
         if _real(path) in taken:
             msg = f"expected sources and outputs all to be different files, found {escape(path)!r} twice"

@@ -80,8 +80,10 @@ def structural(transcript: Transcript) -> Iterator[Finding]:
     if transcript.failed_at is not None:
         yield "not-in-dialect", transcript.failed_at, len(preamble), None
         return
-    if preamble:
-        yield ("preamble" if preamble.strip() else "blank-preamble"), 0, len(preamble), None
+    if preamble.strip():
+        yield "preamble", 0, len(preamble), None
+    elif preamble and turns:
+        yield "blank-preamble", 0, len(preamble), None
     last = turns[-1] if turns else None
     ending, base = (preamble, 0) if last is None else (last.text, last.start + len(last.marker))
     end = base + len(ending)

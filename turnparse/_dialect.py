@@ -7,6 +7,7 @@ import re
 from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from os.path import isfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -68,7 +69,7 @@ class Dialect:
         """
         name = require_path(path, "the grammar file")
         try:
-            text = Path(name).read_text(encoding="utf-8")
+            text = Path(name).read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as error:
             msg = f"expected a grammar file in UTF-8, found {escape(str(error))}"
             raise DialectError(msg, source=escape(name)) from None
@@ -91,13 +92,26 @@ class Dialect:
         Raises:
             DialectError: if it does not.
         """
-        rules = {rule.origin.name for rule in self.lark.rules}
-        if missing := {"transcript", "turn"} - rules:
-            msg = f"expected the grammar to define the rules transcript, preamble and turn, found no {missing.pop()}"
-            raise DialectError(msg, source=escape(self.name))
-        if not self._label_patterns:
-            msg = f"expected label terminals named {', '.join(ROLES)}, found none"
-            raise DialectError(msg, source=escape(self.name))
+        rules = {rule.origin.name: rule for rule in self.lark.rules}
+        terminals = {terminal.name for terminal in self.lark.terminals}
+        labels = self._label_patterns
+        if missing := {"transcript", "turn"} - rules.keys():
+            msg = f"the grammar to define the rules transcript, preamble and turn, found no {missing.pop()}"
+        elif any(rule.alias for rule in self.lark.rules if rule.origin.name in ("transcript", "turn")):
+            msg = "the rules transcript and turn to have no alias, found one"
+        elif self.lark.ignore_tokens:
+            msg = "every character to belong to a turn or the preamble, found %ignore"
+        elif not labels:
+            msg = f"label terminals named {', '.join(ROLES)}, found none"
+        elif "TEXT" not in terminals:
+            msg = "the content of turns to be matched by a terminal named TEXT, found none in the rules"
+        elif len(set(labels.values())) < len(labels):
+            msg = "each role to have labels of its own, found one label for two roles"
+        elif not (labels.keys() & terminals or self._markers):
+            msg = "a terminal of the rules to be or to hold a label, found none that says where it stands"
+        else:
+            return
+        raise DialectError(f"expected {msg}", source=escape(self.name))
 
     @cached_property
     def lark(self) -> Lark:
@@ -112,28 +126,27 @@ class Dialect:
         return {t.name: t.pattern.to_regexp() for t in terminals if t.name in ROLES}
 
     @cached_property
-    def _marker(self) -> re.Pattern[str] | None:
-        """The marker terminal with a named group around each label, or None if there is no such terminal."""
-        if not any(terminal.name == "MARKER" for terminal in self.lark.terminals):
-            return None
+    def _markers(self) -> dict[str, re.Pattern[str]]:
+        """{terminal that holds labels: its regular expression, with a named group around each label}."""
         overrides = [
             f"%override {name}: /(?P<{name}>{_as_literal(pattern)})/" for name, pattern in self._label_patterns.items()
         ]
         try:
             lark = _compile("\n".join([self.grammar, *overrides, ""]), self.name)
-            return re.compile(lark.get_terminal("MARKER").pattern.to_regexp())
+            patterns = {terminal.name: re.compile(terminal.pattern.to_regexp()) for terminal in lark.terminals}
         except (DialectError, re.error, OverflowError, RecursionError):
-            # A label that stands twice in the marker cannot be a named group twice.
-            return None
+            # A label that stands twice in a marker cannot be a named group twice.
+            return {}
+        return {name: pattern for name, pattern in patterns.items() if pattern.groupindex and name not in ROLES}
 
     @cached_property
     def table(self) -> MarkerTable:
         """The markers letter by letter; empty if the grammar is not flat."""
         flat = MarkerTable(())
-        if self._marker is None or (self.grammar != _shipped(DEFAULT) and not self._has_flat_rules()):
+        if "MARKER" not in self._markers or (self.grammar != _shipped(DEFAULT) and not self._has_flat_rules()):
             return flat
         try:
-            table = MarkerTable(_terminals.literal_markers(self._marker.pattern))
+            table = MarkerTable(_terminals.literal_markers(self._markers["MARKER"].pattern))
         except (_terminals.NotFiniteError, RecursionError):
             # A label of a thousand letters is beyond this walk, but not beyond Lark.
             return flat
@@ -187,7 +200,7 @@ class Dialect:
         except ParseError as error:
             # Not an error here: every text is some transcript, and what is odd about it is a diagnostic.
             return Transcript(text, (), self.readings[asked], failed_at=error.offset)
-        return _tree.transcript_of(tree, text, self.readings[asked], self._marker)
+        return _tree.transcript_of(tree, text, self.readings[asked], self._markers)
 
     def read(self, text: str, asked: Diagnostics = "structural") -> Transcript:
         """Return *text* as a transcript, read by the fastest reader that serves this dialect."""
@@ -261,5 +274,6 @@ def resolve(dialect: object) -> Dialect:
     """
     if isinstance(dialect, Dialect):
         return dialect
-    name = require_str(dialect, "the dialect")
-    return Dialect.from_file(name) if name.endswith(SUFFIX) else _named(name)
+    name = require_path(dialect, "the dialect")
+    is_file = not isinstance(dialect, str) or name.endswith(SUFFIX) or (name not in shipped_names() and isfile(name))  # noqa: PTH113  # Path.is_file raises where a name is too long
+    return Dialect.from_file(name) if is_file else _named(name)

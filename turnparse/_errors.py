@@ -172,6 +172,17 @@ def require_str(value: object, name: str) -> str:
     raise ArgumentError(msg)
 
 
+def require_callable(value: object, name: str) -> None:
+    """Check that *value* is callable, or None.
+
+    Raises:
+        ArgumentError: if it is anything else.
+    """
+    if value is not None and not callable(value):
+        msg = f"expected {name} to be callable, found {type(value).__name__}"
+        raise ArgumentError(msg)
+
+
 def require_path(value: object, name: str) -> str:
     """Return *value* as the text of a path, if it is a `str` or a path.
 

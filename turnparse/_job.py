@@ -4,42 +4,50 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
 from turnparse._codes import CODES
 from turnparse._dialect import Dialect
 from turnparse._errors import RowError, escape
-from turnparse._model import Diagnostics, Origin, Pair
-from turnparse._policies import Outcome, apply_policies
-from turnparse._read import place
-from turnparse._red_team import RedTeamAttempt, wrong_type
+from turnparse._model import Diagnostics, Origin, Pair, Relation
+from turnparse._policies import Item, Outcome, apply_policies
+from turnparse._red_team import RedTeamAttempt
 from turnparse._rows import Columns, decode, recognise
 from turnparse._sources import RawRow
 from turnparse._target import Side, Target, kind_of
 
-LONG_NUMBER: Final = re.compile(rb"\d{19}")
-"""What a number that 64 bits cannot hold has in it; only rows with one need a closer look."""
+
+@attrs.frozen
+class Judgement:
+    """What the policies and the target make of a row.
+
+    Attributes:
+        codes: the codes that it carries; those that set it aside come first, else in the order of their table.
+        item: the row, mended; None if it could not be read.
+        relation: the relation of a pair, after policies; None for another row, or one that could not be read.
+        message: why it is set aside; empty if it is to be written.
+    """
+
+    codes: list[str]
+    item: Item | None = None
+    relation: Relation | None = None
+    message: str = ""
 
 
 @attrs.frozen
 class Verdict:
-    """What became of a row.
+    """What became of a row of JSON.
 
     Attributes:
-        codes: the codes that it carries; those that set it aside come first, else in the order of their table.
-        relation: the relation of a pair, after policies; None for another row, or one that could not be read.
+        judgement: why.
         line: the row as the target wants it, as a line of JSON; None if it is set aside.
-        message: why it is set aside; empty if it is not.
     """
 
-    codes: list[str]
-    relation: str | None = None
+    judgement: Judgement
     line: bytes | None = None
-    message: str = ""
 
 
 @attrs.frozen
@@ -65,21 +73,36 @@ class Job:
     keep_columns: bool
 
     def verdict(self, raw: RawRow, source: str) -> Verdict:
-        """Return what becomes of a row."""
+        """Return what becomes of a row of JSON."""
         try:
             row = decode(raw.data)
-            item = recognise(row, self.columns, self.dialect, self.diagnostics, Origin(source, raw.line, raw.row))
-            outcome = apply_policies(item, self.policies)
-            kept = self._kept(row, raw, outcome)
+            item = self.read(row, Origin(source, raw.line, raw.row))
+            kept = self._kept(row, item)
         except RowError as error:
-            place(error, raw, source)
-            return Verdict([error.code], message=escape(error.message, 400))
-        return self._judged(outcome, kept)
+            return Verdict(unread(error))
+        judgement = self.judge(item, kept)
+        if judgement.item is None or judgement.message:
+            return Verdict(judgement)
+        record = self.target.record(judgement.item, self.side)
+        try:
+            return Verdict(judgement, dumped(record | {name: kept[name] for name in kept if name not in record}))
+        except (ValueError, RecursionError) as error:
+            reason = RowError(f"expected columns that can be written as JSON, found: {error}", code="wrong-type")
+            codes = ["wrong-type", *(code for code in judgement.codes if code != "wrong-type")]
+            return Verdict(attrs.evolve(unread(reason), codes=codes, relation=judgement.relation))
 
-    def _judged(self, outcome: Outcome, kept: dict[str, Any]) -> Verdict:
-        item = outcome.item
-        kind = kind_of(item)
-        relation = item.relation if isinstance(item, Pair) else None
+    def read(self, row: Mapping[str, Any], origin: Origin | None = None) -> Item:
+        """Return what *row* is.
+
+        Raises:
+            RowError: if it has no known column, or a column that is read has a value of the wrong type.
+        """
+        return recognise(row, self.columns, self.dialect, self.diagnostics, origin)
+
+    def judge(self, item: Item, kept: Iterable[str] = ()) -> Judgement:
+        """Return what the policies and the target make of *item*, whose columns *kept* travel along."""
+        outcome = apply_policies(item, self.policies)
+        kind = kind_of(outcome.item)
         codes = set(outcome.codes)
         blocking = {found.code for found in outcome.refusals}
         reasons = list(dict.fromkeys(f"{found.code}: {found.message}" for found in outcome.refusals))
@@ -88,19 +111,11 @@ class Job:
             if self.policies["target-rule"] == "set-aside" or kind not in self.target.takes:
                 reasons.append(broken)
                 blocking.add("target-rule")
-        line = None
-        if not blocking:
-            if clash := self.target.written(kind).intersection(kept):
-                codes.add("column-clash")
-                kept = {name: value for name, value in kept.items() if name not in clash}
-            try:
-                line = dumped(self.target.record(item, self.side) | kept)
-            except TypeError as error:
-                codes.add("wrong-type")
-                blocking.add("wrong-type")
-                reasons.append(f"wrong-type: expected columns that can be written as JSON, found: {error}")
+        if not blocking and not self.target.written(kind).isdisjoint(kept):
+            codes.add("column-clash")
         ordered = [name for name in CODES if name in blocking] + [name for name in CODES if name in codes - blocking]
-        return Verdict(ordered, relation, line, escape("; ".join(reasons), 400))
+        relation = outcome.item.relation if isinstance(outcome.item, Pair) else None
+        return Judgement(ordered, outcome.item, relation, escape("; ".join(reasons), 400))
 
     def _rule_broken(self, outcome: Outcome) -> str | None:
         """Return why the target's consumer would not read the row as meant, or None."""
@@ -110,42 +125,46 @@ class Job:
         broken = next(self.target.broken(outcome.item, self.side), None)
         return None if broken is None else f"rule {broken.name} of {self.target.name}: {broken.because}"
 
-    def _kept(self, row: Mapping[str, Any], raw: RawRow, outcome: Outcome) -> dict[str, Any]:
+    def _kept(self, row: Mapping[str, Any], item: Item) -> dict[str, Any]:
         """Return the columns of *row* that travel along: all that were not read."""
         if not self.keep_columns:
             return {}
-        item = outcome.item
         read = self.columns.read_by(row)
         kept = {name: value for name, value in row.items() if name not in read}
         if isinstance(item, RedTeamAttempt):
             kept = item.extra
-        if LONG_NUMBER.search(raw.data):
-            exact = json.loads(raw.data)
-            for name in kept:
-                if exact[name] != row[name]:
-                    raise wrong_type(name, exact[name], "of numbers that 64 bits can hold, to be kept")
         return dict(kept)
+
+
+def unread(error: RowError) -> Judgement:
+    """Return the judgement on a row that cannot be read."""
+    return Judgement([error.code], message=escape(error.message, 400))
 
 
 def dumped(record: Mapping[str, Any]) -> bytes:
     """Return *record* as a line of JSON, its end included.
 
     Raises:
-        TypeError: if it is nested too deeply to be written.
+        ValueError: if it holds a number that JSON cannot write.
+        RecursionError: if it is nested too deeply to be written.
     """
     import orjson
 
-    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    try:
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        # Of numbers beyond 64 bits, and of more than 254 levels, orjson writes none.
+        return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
-def set_aside_line(raw: RawRow, source: str, verdict: Verdict) -> bytes:
+def set_aside_line(raw: RawRow, source: str, judgement: Judgement) -> bytes:
     """Return the line of the set-aside file for a row that was set aside."""
     record: dict[str, Any] = {
         "source": source,
         "line": raw.line,
         "row": raw.row,
-        "codes": verdict.codes,
-        "message": verdict.message,
+        "codes": judgement.codes,
+        "message": judgement.message,
     }
     try:
         record["raw"] = raw.data.decode("utf-8")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Final
+
+import orjson
 
 Element = tuple[bytes, int]
 """The text of an element without surrounding white space, and the 1-based line where it starts."""
@@ -20,6 +23,7 @@ class ArraySplitter:
         line: the 1-based line that has been come to.
         closed: whether the array's closing bracket has been seen.
         rest: what was fed after that bracket.
+        commas: how many commas stood between elements.
     """
 
     _OUTSIDE: Final = re.compile(rb'["\[\]{},]')
@@ -29,6 +33,7 @@ class ArraySplitter:
         self.line = line
         self.closed = False
         self.rest = b""
+        self.commas = 0
         self._parts: list[bytes] = []
         self._depth = 0
         self._in_string = False
@@ -71,7 +76,15 @@ class ArraySplitter:
                 if element[0] or token == b"," or self._awaits_element:
                     yield element
                 self._awaits_element = token == b","
+                self.commas += self._awaits_element
         self.rest = data[position:]
+
+    def reopen(self) -> Iterator[Element]:
+        """Go on after a bracket that did not close the array, since a comma or another bracket follows it."""
+        rest, self.rest = self.rest, b""
+        self.closed, self._depth = False, 1
+        self._parts.append(b"]")
+        yield from self.feed(rest)
 
     def finish(self) -> Iterator[Element]:
         """Yield what is left of an element when the text ends before the array does."""
@@ -88,36 +101,92 @@ class ArraySplitter:
         return bare.rstrip(), line
 
 
-def resplit(text: bytes, line: int) -> Iterator[Element]:
-    """Yield what a damaged element consists of: its first lines, and the elements that it swallowed.
+class Mender:
+    """Takes elements one by one and gives them on; of damaged ones, what they consist of.
 
-    An element is taken to begin at each line that opens an object and is indented no deeper than any before it.
-
-    Args:
-        text: the element, of several lines.
-        line: the 1-based line where it starts.
+    A quote or a bracket that is missing makes what follows look like a part of its element, or cuts it in the wrong
+    places. So damaged elements are held until a sound one comes. In them a whole object that stands after a comma
+    or a line feed, and has half of the keys that all elements before had, is taken for an element.
     """
-    part: list[bytes] = []
-    start = line
-    # The first line has lost its indentation with the white space around the element.
-    indent: int | None = None
-    for number, content in enumerate(text.split(b"\n"), line):
-        bare = content.lstrip()
-        depth = len(content) - len(bare)
-        if number > line and bare.startswith(b"{") and (indent is None or depth <= indent):
-            indent = depth
-            yield from _part(part, start)
-            part, start = [], number
-        part.append(content)
-    yield from _part(part, start)
+
+    def __init__(self) -> None:
+        self._held: list[Element] = []
+        self._common: set[str] = set()
+
+    def take(self, element: Element) -> Iterator[Element]:
+        """Yield what is sure now that *element* has come."""
+        text, _ = element
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            self._held.append(element)
+            if sum(len(held) for held, _ in self._held) > MOST_HELD:
+                yield from self.finish()
+            return
+        yield from self.finish()
+        if isinstance(value, dict):
+            self._common = self._common.intersection(value) or set(value)
+        yield element
+
+    def finish(self) -> Iterator[Element]:
+        """Yield what the damaged elements that are held consist of."""
+        held, self._held = self._held, []
+        apart = [self._recovered(element) if element[0] else ([element], 0) for element in held]
+        if len(held) > 1:
+            text, line = held[0]
+            for more, at in held[1:]:
+                text += b"," + b"\n" * (at - line - text.count(b"\n")) + more
+            together, found = self._recovered((text, line))
+            if found > sum(count for _, count in apart):
+                apart = [(together, found)]
+        for parts, _ in apart:
+            yield from parts
+
+    def _recovered(self, element: Element) -> tuple[list[Element], int]:
+        """Return what a damaged element consists of, and how many sound elements are in it."""
+        text, line = element
+        # Bytes that are not UTF-8 go through unchanged.
+        source = text.decode("utf-8", "surrogateescape")
+        decoder = json.JSONDecoder()
+        spans: list[tuple[int, int]] = []
+        begin = found = 0
+        for match in _OBJECT.finditer(source):
+            at = match.end()
+            if at < begin:
+                continue
+            try:
+                value, end = decoder.raw_decode(source, at)
+            except (ValueError, RecursionError):
+                continue
+            # Half of the keys: not every row has every column, and what lies inside a row has few of them.
+            if 2 * len(self._common.intersection(value)) < len(self._common) or not _FOLLOWS.match(source, end):
+                continue
+            spans += _damaged(source, begin, at)
+            spans.append((at, end))
+            begin = end
+            found += 1
+        spans += _damaged(source, begin, len(source))
+        parts, counted = [], 0
+        for at, end in spans:
+            line += source.count("\n", counted, at)
+            counted = at
+            parts.append((source[at:end].encode("utf-8", "surrogateescape"), line))
+        return parts, found
 
 
-def _part(lines: list[bytes], line: int) -> Iterator[Element]:
-    text = b"\n".join(lines).strip()
-    # The comma before the next element, and at the end the bracket that closes the array, are not part of it.
-    text = (
-        text.removesuffix(b"]").rstrip() if text.startswith(b"{") and text.endswith((b"}]", b"}\n]", b"} ]")) else text
-    )
-    text = text.removesuffix(b",").rstrip()
-    if text:
-        yield text, line
+_OBJECT: Final = re.compile(r"(?:\A|[,\n])\s*(?=\{)")
+_FOLLOWS: Final = re.compile(r"\s*(?:[],]|\Z)|\s*\n")
+
+MOST_HELD: Final = 1 << 24
+"""Bytes of damaged elements that are held at most, so that a file of nothing else does not fill the memory."""
+
+
+def _damaged(source: str, begin: int, end: int) -> list[tuple[int, int]]:
+    """Return *begin* and *end* without the commas and white space around, and the array's end; nothing if that is all."""
+    part = source[begin:end]
+    if end == len(source) and begin:
+        part = part.rstrip().removesuffix("]")
+    bare = part.lstrip(", \t\r\n")
+    begin += len(part) - len(bare)
+    bare = bare.rstrip(", \t\r\n")
+    return [(begin, begin + len(bare))] if bare else []

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from turnparse._dialect import DEFAULT, Dialect, resolve
-from turnparse._errors import RowError
+from turnparse._errors import RowError, require_callable
 from turnparse._model import Diagnostics, Origin, Pair, Transcript
 from turnparse._parse import asked
 from turnparse._red_team import RedTeamAttempt
@@ -45,6 +45,7 @@ def read(
         OptionError: if an option has an unknown value.
     """
     columns = Columns.named(chosen, rejected, transcript)
+    require_callable(on_error, "on_error")
     # Options are checked at the call, not when the first row is asked for.
     return _items(source, resolve(dialect), asked(diagnostics), columns, on_error)
 
@@ -59,7 +60,7 @@ def _items(
     with open_source(source) as opened:
         for raw in opened.rows:
             try:
-                origin = Origin(opened.name, raw.line, raw.row)
+                origin = Origin(opened.path, raw.line, raw.row)
                 item = recognise(decode(raw.data), columns, dialect, diagnostics, origin)
             except RowError as error:
                 place(error, raw, opened.name)

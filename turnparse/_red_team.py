@@ -110,7 +110,9 @@ def parse_red_team(
     for key, name in MISSPELT.items():
         if key not in row:
             continue
-        if name in row and row[name] != row[key]:
+        if name in row and row[key] is None:
+            continue
+        if row.get(name) is not None and row[name] != row[key]:
             msg = f"expected {key} and {name} to agree, found {_shown(row[key])} and {_shown(row[name])}"
             raise RowError(msg, code="wrong-type")
         values[name] = row[key]
@@ -135,7 +137,7 @@ def _shown(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, (dict, list)):
-        return "an object" if isinstance(value, dict) else "a list"
+        return f"{'an object' if isinstance(value, dict) else 'a list'} {shown(value)}"
     kinds: dict[type, str] = {str: "the string", bool: "the boolean", int: "the number", float: "the number"}
     return f"{kinds.get(type(value), type(value).__name__)} {shown(value)}"
 

@@ -69,14 +69,16 @@ def _written(index: int, role: str, content: str, dialect: Dialect) -> str:
     if role == "system":
         if index:
             msg = f"expected a system message only as the first, found one at message {index}: write it into a turn"
-            raise RenderError(msg, index=index)
+            raise RenderError(msg, index=index, offset=0)
         if not content.strip():
             msg = "expected the system message not to be blank: leave it out"
             raise RenderError(msg, index=index, offset=0)
         return content
     marker = {name: literal for name, literal in dialect.table.canonical.items() if name == role}
     if not marker:
-        msg = f"expected a dialect with a marker for the role {role}, spelt out letter by letter, found none"
+        msg = (
+            f"expected a flat dialect with a marker for the role {role}, found none: only flat dialects can be written"
+        )
         raise DialectError(msg, source=escape(dialect.name))
     return marker[role] + SPACE + content  # type: ignore[index]  # role is a key: it has just been found
 

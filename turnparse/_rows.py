@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -48,10 +49,47 @@ class Columns:
         return columns
 
     def read_by(self, row: Mapping[str, Any]) -> tuple[str, ...]:
-        """Return the columns that hold *row*'s text; empty if it has none that is known."""
-        if self.chosen in row and self.rejected in row:
-            return (self.chosen, self.rejected)
-        return next(((name,) for name in (self.transcript, self.text) if name in row), ())
+        """Return the columns that hold *row*'s text; empty if it has none that is known.
+
+        Tables of several kinds of rows have every column in every row, of other kinds null: so a null counts only
+        where nothing else does.
+        """
+        kinds = ((self.chosen, self.rejected), (self.transcript,), (self.text,))
+        filled = (names for names in kinds if all(row.get(name) is not None for name in names))
+        there = (names for names in kinds if all(name in row for name in names))
+        return next(filled, next(there, ()))
+
+
+LONG_NUMBER: Final = re.compile(rb"\d{19}")
+"""What a number that 64 bits cannot hold has in it."""
+
+
+def _exactly(data: bytes) -> Any:
+    """Return the JSON value that *data* is, its integers exact.
+
+    Raises:
+        ValueError: if it is none, or holds NaN, or a lone surrogate, which no UTF-8 file can.
+        RecursionError: if it is nested too deeply.
+    """
+    import json
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is not JSON")
+
+    value = json.loads(data.decode("utf-8"), parse_constant=refuse)
+    json.dumps(value, ensure_ascii=False).encode("utf-8")
+    return value
+
+
+def _bad_json(data: bytes, error: ValueError) -> RowError:
+    """Return the error that says why *data* is not JSON, given what orjson says."""
+    at, reason = getattr(error, "pos", 0), str(getattr(error, "msg", error))
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        at, reason = wrong.start, "a byte that is not UTF-8"
+    msg = f"expected one JSON object in UTF-8, found: {escape(reason, 120)} (byte {at})"
+    return RowError(msg, code="bad-json", column=at + 1)
 
 
 def decode(data: bytes) -> dict[str, Any]:
@@ -63,10 +101,14 @@ def decode(data: bytes) -> dict[str, Any]:
     import orjson
 
     try:
-        row = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        msg = f"expected one JSON object in UTF-8, found: {escape(str(error.msg), 120)} (byte {error.pos})"
-        raise RowError(msg, code="bad-json", column=error.pos + 1) from None
+        # orjson makes floats of integers that 64 bits cannot hold; rows with one are rare.
+        row = _exactly(data) if LONG_NUMBER.search(data) else orjson.loads(data)
+    except ValueError as error:
+        try:
+            # It also refuses what is right but has no place in 64 bits, or lies a thousand levels deep.
+            row = _exactly(data)
+        except (ValueError, RecursionError):
+            raise _bad_json(data, error) from None
     if not isinstance(row, dict):
         kind = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(type(row), "a number")
         msg = f"expected a JSON object, found {kind}"

@@ -9,15 +9,17 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import attrs
 
 from turnparse._errors import SourceError, escape, require_path
-from turnparse._json_array import ArraySplitter, Element, resplit
+from turnparse._json_array import ArraySplitter, Element, Mender
 
 STDIN: Final = "-"
 GZIP_MAGIC: Final = b"\x1f\x8b"
+UNZIPPED: Final = 1 << 16
+"""Bytes unzipped at a time: if the next ones prove damaged, at most so many before them are lost."""
 BOM: Final = b"\xef\xbb\xbf"
 CHUNK: Final = 1 << 20
 """Bytes read at a time from a JSON array: large against a call's cost, small against any machine's memory."""
@@ -43,12 +45,14 @@ class Source:
     """A source being read.
 
     Attributes:
-        name: what messages call it: its path, or ``-``.
+        name: what messages call it: its path, control characters escaped, or ``-``.
+        path: its path, or ``-``; what is not UTF-8 in it escaped.
         rows: the raw rows, lazily. Raises `SourceError` if the source proves damaged.
         blank_lines: how many lines of white space only have been passed over so far.
     """
 
     name: str
+    path: str
     rows: Iterator[RawRow]
     blank_lines: int = 0
 
@@ -74,25 +78,94 @@ def open_source(source: str | os.PathLike[str], on_bytes: Callable[[int], object
     except (OSError, ValueError) as error:
         raise SourceError(f"expected a readable file, found: {_reason(error)}", source=name) from None
     try:
-        yield _opened(name, raw, on_bytes)
+        yield _opened(name, path.encode("utf-8", "backslashreplace").decode(), raw, on_bytes)
     finally:
         if not standard:
             raw.close()
 
 
-def _opened(name: str, raw: IO[bytes], on_bytes: Callable[[int], object] | None) -> Source:
-    from isal import igzip
-
+def _opened(name: str, path: str, raw: IO[bytes], on_bytes: Callable[[int], object] | None) -> Source:
     counted: io.RawIOBase = _Counted(raw, on_bytes)
     buffered = io.BufferedReader(counted, CHUNK)
-    result = Source(name, iter(()))
+    result = Source(name, path, iter(()))
     try:
         zipped = buffered.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
-        stream: IO[bytes] = igzip.open(buffered) if zipped else buffered  # type: ignore[no-untyped-call]  # isal's
     except (OSError, ValueError) as error:
         raise SourceError(f"expected a readable file, found: {_reason(error)}", source=name) from None
+    unzipped: io.RawIOBase = Gunzipped(buffered)
+    stream: IO[bytes] = io.BufferedReader(unzipped, UNZIPPED) if zipped else buffered
     result.rows = _guarded(_rows(stream, result), name)
     return result
+
+
+class Gunzipped(io.RawIOBase):
+    """What is in a gzip stream, of one member or several; an error comes only after all that was read before it."""
+
+    def __init__(self, stream: Any) -> None:
+        super().__init__()
+        self._stream = stream
+        self._member: Any = None
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # the io module passes a memoryview
+        while not self._ended:
+            if self._member is None or self._member.eof:
+                self._begin()
+                continue
+            data = self._stream.read1(CHUNK) if self._member.needs_input else b""
+            if self._member.needs_input and not data:
+                raise EOFError("the file was cut off inside its compressed data")
+            out: bytes = self._member.decompress(data, min(len(buffer), UNZIPPED))
+            if out:
+                buffer[: len(out)] = out
+                return len(out)
+        return 0
+
+    def _begin(self) -> None:
+        """Begin the next member, or see that there is none."""
+        from isal import igzip_lib
+
+        rest = b"" if self._member is None else self._member.unused_data
+        # Members may be padded with zeros, as tape drives did.
+        while not rest.strip(b"\0"):
+            rest = self._stream.read1(CHUNK)
+            if not rest:
+                self._ended = True
+                return
+        rest = rest.lstrip(b"\0") if self._member is not None else rest
+        while len(rest) < len(GZIP_MAGIC) and (more := self._stream.read1(CHUNK)):
+            rest += more
+        if not rest.startswith(GZIP_MAGIC):
+            raise ValueError("something that is not gzip follows the compressed data")
+        member: Any = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+        self._member = _Begun(member, rest)
+
+
+class _Begun:
+    """A decompressor that has its first piece of input waiting."""
+
+    def __init__(self, member: Any, first: bytes) -> None:
+        self._member = member
+        self._first = first
+
+    @property
+    def eof(self) -> bool:
+        return bool(self._member.eof)
+
+    @property
+    def unused_data(self) -> bytes:
+        return bytes(self._member.unused_data)
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._first and bool(self._member.needs_input)
+
+    def decompress(self, data: bytes, limit: int) -> bytes:
+        data, self._first = self._first or data, b""
+        return bytes(self._member.decompress(data, limit))
 
 
 class _Counted(io.RawIOBase):
@@ -164,34 +237,41 @@ def _rows(stream: IO[bytes], source: Source) -> Iterator[RawRow]:
 
 
 def _elements(splitter: ArraySplitter, first: bytes, stream: IO[bytes]) -> Iterator[Element]:
-    """Yield the elements of an array that begins with *first* and goes on in *stream*."""
+    """Yield the elements of an array that begins with *first* and goes on in *stream*.
+
+    Raises:
+        ValueError: after the last element, if the array has no end.
+    """
+    mender = Mender()
+    start = splitter.line
     elements = splitter.feed(first)
     while True:
         for element in elements:
-            yield from _mended(element)
-        if splitter.closed or not (data := stream.read(CHUNK)):
+            yield from mender.take(element)
+        if splitter.closed:
+            while not splitter.rest.strip() and (data := stream.read(CHUNK)):
+                splitter.rest += data
+            if not splitter.rest.lstrip().startswith((b",", b"]")):
+                yield from mender.finish()
+                return
+            elements = splitter.reopen()
+        elif data := stream.read(CHUNK):
+            elements = splitter.feed(data)
+        else:
             break
-        elements = splitter.feed(data)
-    for element in splitter.finish():
-        yield from _mended(element)
-
-
-def _mended(element: Element) -> Iterator[Element]:
-    """Yield *element*, or, if it is damaged and swallowed others, what it consists of.
-
-    A quote or bracket that is missing makes the rest of the array look like one element. Where that is no JSON, each
-    line that begins an object as deep as the first line does begins an element of its own.
-    """
-    import orjson
-
-    text, line = element
-    if b"\n" in text:
-        try:
-            orjson.loads(text)
-        except orjson.JSONDecodeError:
-            yield from resplit(text, line)
-            return
-    yield element
+    left = list(splitter.finish())
+    # What swallowed its neighbours swallowed the array's end as well.
+    ends = bool(left) and left[-1][0].endswith(b"]")
+    if not splitter.commas and not ends:
+        # The bracket was no array's: a file of lines has a bad first line.
+        text, line = left[0] if left else (b"", start)
+        left = [(b"[" + b"\n" * (line - start) + text, start)]
+        ends = True
+    for element in left:
+        yield from mender.take(element)
+    yield from mender.finish()
+    if not ends:
+        raise ValueError("the array has no end: the file was cut off")
 
 
 def _lines_after(rest: bytes, stream: IO[bytes]) -> Iterator[bytes]:
