@@ -100,3 +100,35 @@ JSON_VALUES: st.SearchStrategy[Any] = st.recursive(
     max_leaves=5,
 )
 """Anything that a JSON row may hold. NaN and infinity are left out: they are not JSON."""
+
+ANSWERS = st.one_of(
+    st.sampled_from(
+        ["Yes.", "No.", "日本", "“Quoted”", "a\n\nb", "say Human: now", "Human", "x\u00a0", "ok\r\n", "Hum"]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12),
+)
+"""What a turn may say, in UTF-8."""
+
+
+@st.composite
+def regular_pairs(draw: st.DrawFn, dialect: Dialect = HH) -> tuple[str, str]:
+    """Draw two texts of which most are regular: turns in turn, a common start, another last answer."""
+    written = {str(role): marker for role, marker in dialect.table.canonical.items()}
+    exchanges = draw(st.lists(st.tuples(ANSWERS, ANSWERS), min_size=1, max_size=3))
+    space = st.sampled_from([" ", " ", " ", "", "  ", "\n", " \u2003", "\n\n"])
+    text = "".join(
+        written[role] + draw(space) + content
+        for exchange in exchanges
+        for role, content in zip(("user", "assistant"), exchange, strict=True)
+    )
+    cut = text.rindex(written["assistant"]) + len(written["assistant"])
+    return text, text[:cut] + draw(space) + draw(ANSWERS)
+
+
+def in_utf8(texts: tuple[str, ...]) -> bool:
+    """Tell whether *texts* can be written in UTF-8, as every file and Arrow column has them."""
+    return not any("\ud800" <= char <= "\udfff" for text in texts for char in text)
+
+
+PAIR_ROWS = st.lists(st.one_of(regular_pairs(), regular_pairs(), text_pairs().filter(in_utf8)), max_size=8)
+"""Rows of a column: mostly regular, and now and then odd."""

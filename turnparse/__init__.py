@@ -13,6 +13,8 @@ r"""Parse and normalize conversation transcripts: preference data to chat messag
 'last-turn'
 """
 
+from typing import TYPE_CHECKING, Any
+
 from turnparse._codes import CODES, Code
 from turnparse._convert import convert
 from turnparse._diagnose import Diagnostic
@@ -37,6 +39,9 @@ from turnparse._render import render
 from turnparse._summary import Summary
 from turnparse._version import __version__
 
+if TYPE_CHECKING:
+    from turnparse._table import TableResult, convert_table
+
 __all__ = [
     "CODES",
     "ArgumentError",
@@ -56,12 +61,14 @@ __all__ = [
     "RowError",
     "SourceError",
     "Summary",
+    "TableResult",
     "Transcript",
     "Turn",
     "TurnTree",
     "TurnparseError",
     "__version__",
     "convert",
+    "convert_table",
     "parse",
     "parse_pair",
     "parse_red_team",
@@ -69,3 +76,12 @@ __all__ = [
     "read",
     "render",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs Arrow when it is first asked for: importing the package stays light."""
+    if name in {"TableResult", "convert_table"}:
+        from turnparse import _table
+
+        return getattr(_table, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

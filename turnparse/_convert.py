@@ -9,17 +9,13 @@ from typing import Final
 
 import attrs
 
-from turnparse._codes import policy_values
-from turnparse._dialect import DEFAULT, Dialect, resolve
-from turnparse._errors import IncompleteError, OptionError, SourceError, escape, require_callable, require_path, shown
+from turnparse._dialect import DEFAULT, Dialect
+from turnparse._errors import IncompleteError, OptionError, SourceError, escape, require_callable, require_path
 from turnparse._job import Job, set_aside_line
 from turnparse._model import Diagnostics
-from turnparse._parse import asked
-from turnparse._rows import Columns
 from turnparse._sinks import STDOUT, JsonLines, checked_output, failure
 from turnparse._sources import STDIN, RawRow, open_source
 from turnparse._summary import Summary
-from turnparse._target import SIDES, Side, target_named
 
 SET_ASIDE_SUFFIX: Final = ".set-aside.jsonl"
 
@@ -73,15 +69,10 @@ def convert(
         IncompleteError: if all that could be written was, but something could not: a source that proved damaged, or
             rows to set aside and no file for them. It holds the summary.
     """
-    job = Job(
-        target_named(to),
-        policy_values(preset, policies),
-        resolve(dialect),
-        asked(diagnostics),
-        _side(side),
-        Columns.named(chosen, rejected, transcript),
-        bool(keep_columns),
-    )
+    job = Job.of(
+        to=to, preset=preset, policies=policies, dialect=dialect, diagnostics=diagnostics, side=side, chosen=chosen,
+        rejected=rejected, transcript=transcript, keep_columns=keep_columns,
+    )  # fmt: skip
     require_callable(on_bytes, "on_bytes")
     paths = _paths(sources)
     out, aside, counted = _outputs(output, set_aside, summary, paths)
@@ -148,15 +139,6 @@ class _Run:
         counts.rows_set_aside += 1
         if self.aside is not None:
             self.aside.write(set_aside_line(raw, source, judgement))
-
-
-def _side(side: object) -> Side:
-    if side == "chosen":
-        return "chosen"
-    if side == "rejected":
-        return "rejected"
-    msg = f"expected side to be {' or '.join(SIDES)}, found {shown(side)}"
-    raise OptionError(msg)
 
 
 def _paths(sources: object) -> list[str]:

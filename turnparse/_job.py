@@ -9,15 +9,16 @@ from typing import Any
 
 import attrs
 
-from turnparse._codes import CODES
-from turnparse._dialect import Dialect
-from turnparse._errors import RowError, escape
+from turnparse._codes import CODES, policy_values
+from turnparse._dialect import Dialect, resolve
+from turnparse._errors import OptionError, RowError, escape, shown
 from turnparse._model import Diagnostics, Origin, Pair, Relation
+from turnparse._parse import asked
 from turnparse._policies import Item, Outcome, apply_policies
 from turnparse._red_team import RedTeamAttempt
 from turnparse._rows import Columns, decode, recognise
 from turnparse._sources import RawRow
-from turnparse._target import Side, Target, kind_of
+from turnparse._target import SIDES, Side, Target, kind_of, target_named
 
 
 @attrs.frozen
@@ -71,6 +72,38 @@ class Job:
     side: Side
     columns: Columns
     keep_columns: bool
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        to: str,
+        preset: str,
+        policies: Mapping[str, str] | None,
+        dialect: Dialect | str,
+        diagnostics: Diagnostics,
+        side: str,
+        chosen: str | None,
+        rejected: str | None,
+        transcript: str | None,
+        keep_columns: bool,
+    ) -> Job:
+        """Return the job that the options of `turnparse.convert` describe.
+
+        Raises:
+            ArgumentError: if an option is of the wrong type.
+            OptionError: if an option has an unknown value.
+            DialectError: if the dialect cannot be had.
+        """
+        return cls(
+            target_named(to),
+            policy_values(preset, policies),
+            resolve(dialect),
+            asked(diagnostics),
+            _side(side),
+            Columns.named(chosen, rejected, transcript),
+            bool(keep_columns),
+        )
 
     def verdict(self, raw: RawRow, source: str) -> Verdict:
         """Return what becomes of a row of JSON."""
@@ -134,6 +167,15 @@ class Job:
         if isinstance(item, RedTeamAttempt):
             kept = item.extra
         return dict(kept)
+
+
+def _side(side: object) -> Side:
+    if side == "chosen":
+        return "chosen"
+    if side == "rejected":
+        return "rejected"
+    msg = f"expected side to be {' or '.join(SIDES)}, found {shown(side)}"
+    raise OptionError(msg)
 
 
 def unread(error: RowError) -> Judgement:

@@ -125,9 +125,12 @@ class JsonLines:
         """Leave nothing behind, unless `commit` came first."""
         if self.file is None:
             return
-        # Closing writes what is buffered, and fails again where writing did.
-        with suppress(OSError, ValueError):
-            self.file.close()
+        # Closing writes what is buffered, and fails again where writing did. What compresses is closed first: left to
+        # the garbage collector, it would write to a closed file.
+        for open_file in (self.stream, self.file):
+            with suppress(OSError, ValueError):
+                if open_file is not None:
+                    open_file.close()
         with suppress(OSError, ValueError):
             self.temporary.unlink(missing_ok=True)
         self.file = None

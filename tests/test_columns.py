@@ -1,0 +1,253 @@
+"""The columns reader: it says of every row what the per-row calls say, however the column is cut and typed."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import turnparse
+from strategies import DIALECTS, HH, PAIR_ROWS, TEXT, in_utf8, regular_pairs, text_pairs
+from turnparse import Dialect
+from turnparse._batches import BatchConverter
+from turnparse._buffers import BLOCK, Literals
+from turnparse._codes import PRESETS
+from turnparse._columns import Markers, TextColumn, read_pairs, strip
+from turnparse._job import Job
+from turnparse._sources import RawRow
+from turnparse._summary import Summary
+
+TYPES = [
+    pa.string(),
+    pa.large_string(),
+    pa.string_view(),
+    pa.dictionary(pa.int32(), pa.string()),
+]
+TARGETS = ["trl", "trl-implicit", "messages"]
+OPTIONS: dict[str, Any] = {
+    "to": "trl", "preset": "default", "policies": None, "dialect": HH, "diagnostics": "structural", "side": "chosen",
+    "chosen": None, "rejected": None, "transcript": None, "keep_columns": False,
+}  # fmt: skip
+
+
+def one_by_one(rows: list[dict[str, Any]], **options: Any) -> tuple[list[Any], list[tuple[int, list[str]]], Summary]:
+    """Return what the per-row calls make of *rows*: records, rows set aside with their codes, and counts."""
+    job = Job.of(**OPTIONS | options)
+    records, aside, counts = [], [], Summary(rows_in=len(rows))
+    for number, row in enumerate(rows):
+        verdict = job.verdict(RawRow(json.dumps(row).encode(), number + 1, number), "rows")
+        counts.diagnostics.update(verdict.judgement.codes)
+        if verdict.judgement.relation is not None:
+            counts.relations[verdict.judgement.relation] += 1
+        if verdict.line is None:
+            aside.append((number, verdict.judgement.codes))
+        else:
+            records.append(json.loads(verdict.line))
+    counts.rows_out = counts.records_out = len(records)
+    counts.rows_set_aside = len(aside)
+    return records, aside, counts
+
+
+def cut(array: Any, places: list[int]) -> Any:
+    """Return *array* as a chunked array with cuts at *places*, each chunk a slice of a larger array."""
+    padded = pa.concat_arrays([array[:1], array, array[:1]]) if len(array) else array
+    edges = [0, *sorted(place % (len(array) + 1) for place in places), len(array)]
+    first = 1 if len(array) else 0
+    return pa.chunked_array(
+        [padded.slice(first + begin, end - begin) for begin, end in pairwise(edges)],
+        type=array.type,
+    )
+
+
+def check_same(result: turnparse.TableResult, expected: tuple[list[Any], list[tuple[int, list[str]]], Summary]) -> None:
+    """Assert that a table became what the per-row calls make of its rows."""
+    records, aside, counts = expected
+    assert result.rows.to_pylist() == records
+    assert [(row["row"], row["codes"]) for row in result.set_aside.to_pylist()] == aside
+    assert result.summary.as_dict() == counts.as_dict()
+    result.rows.validate(full=True)
+    assert len({tuple(len(chunk) for chunk in column.chunks) for column in result.rows.columns}) <= 1
+
+
+@given(
+    rows=PAIR_ROWS,
+    kind=st.sampled_from(TYPES),
+    places=st.lists(st.integers(0, 9), max_size=3),
+    to=st.sampled_from(TARGETS),
+    preset=st.sampled_from(PRESETS),
+    side=st.sampled_from(["chosen", "rejected"]),
+)
+def test_pairs_by_columns_are_pairs_one_by_one(  # noqa: PLR0917  # hypothesis names them
+    rows: list[tuple[str, str]], kind: Any, places: list[int], to: str, preset: str, side: str
+) -> None:
+    """Records, rows set aside and counts are those of the per-row calls, for every target, preset, cut and type."""
+    table = pa.table(
+        {
+            name: cut(pa.array(texts, pa.string()).cast(kind), places[number:])
+            for number, (name, texts) in enumerate(
+                zip(("chosen", "rejected"), zip(*rows, strict=True) if rows else ([], []), strict=True)
+            )
+        }
+    )
+    dicts = [{"chosen": chosen, "rejected": rejected} for chosen, rejected in rows]
+
+    result = turnparse.convert_table(table, to=to, preset=preset, side=side)
+    check_same(result, one_by_one(dicts, to=to, preset=preset, side=side))
+
+
+@given(st.lists(TEXT.filter(lambda text: in_utf8((text,))) | regular_pairs().map(lambda pair: pair[0]), max_size=8))
+def test_texts_by_columns_are_texts_one_by_one(texts: list[str]) -> None:
+    """Single texts, and attempts with metadata, become what the per-row calls make of them."""
+    for column, more in (("text", {}), ("transcript", {"rating": 1.5, "tags": ["a"], "is_upworker": True})):
+        rows = [{column: text, **more} for text in texts]
+        schema = pa.schema(
+            [(column, pa.string()), *{"rating": pa.float64(), "tags": pa.list_(pa.string()), "is_upworker": pa.bool_()}.items()][
+                : len(more) + 1
+            ]
+        )  # fmt: skip
+        result = turnparse.convert_table(pa.Table.from_pylist(rows, schema=schema), to="messages")
+        records, aside, counts = one_by_one(rows, to="messages")
+        assert [record["messages"] for record in result.rows.to_pylist()] == [record["messages"] for record in records]
+        assert [row.get("rating") for row in result.rows.to_pylist()] == [row.get("rating") for row in records]
+        assert [(row["row"], row["codes"]) for row in result.set_aside.to_pylist()] == aside
+        assert result.summary.as_dict() == counts.as_dict()
+
+
+@pytest.mark.parametrize("name", ["user_bot", "hashes"])
+@given(data=st.data())
+def test_a_users_flat_grammar_is_read_by_columns(name: str, data: st.DataObject) -> None:
+    """A user's own flat grammar is served by the columns reader, and read as the per-row calls read it."""
+    dialect = Dialect.from_file(DIALECTS / f"{name}.lark")
+    pairs = st.one_of(regular_pairs(dialect), regular_pairs(dialect), text_pairs(dialect).filter(in_utf8))
+    rows = [dict(zip(("chosen", "rejected"), pair, strict=True)) for pair in data.draw(st.lists(pairs, max_size=6))]
+    table = pa.Table.from_pylist(rows, schema=pa.schema([("chosen", pa.string()), ("rejected", pa.string())]))
+
+    assert BatchConverter(Job.of(**OPTIONS | {"dialect": dialect})).by_columns
+    check_same(turnparse.convert_table(table, dialect=dialect), one_by_one(rows, dialect=dialect))
+
+
+@pytest.mark.parametrize("name", ["nested", "numbered", "chatml"])
+def test_other_dialects_are_read_row_by_row_and_said_once(name: str) -> None:
+    """A dialect that the columns reader cannot serve is read one by one, with one warning a call."""
+    dialect = Dialect.from_file(DIALECTS / f"{name}.lark")
+    rows = [{"chosen": "\n\nHuman: q\n\nAssistant: a", "rejected": "Q: x\nA: y"}] * 3
+    with pytest.warns(RuntimeWarning, match="one by one") as warned:
+        result = turnparse.convert_table(pa.Table.from_pylist(rows), dialect=dialect)
+
+    assert len(warned) == 1
+    assert result.regular == 0
+    check_same(result, one_by_one(rows, dialect=dialect))
+
+
+@given(PAIR_ROWS)
+def test_every_row_without_a_code_is_regular(rows: list[tuple[str, str]]) -> None:
+    """The columns reader finishes every row that carries no structural code, and no other."""
+    columns = [TextColumn.of(pa.array([row[side] for row in rows], pa.string())) for side in (0, 1)]
+    regular = read_pairs(columns[0], columns[1], Markers(HH.table)).regular
+
+    codes = [bool(turnparse.parse_pair(*row).diagnostics) for row in rows]
+    assert not any(odd and found for odd, found in zip(codes, regular, strict=True))
+    # White space of more than one kind may send a row the long way round, and so may a neighbour's end.
+    plain = [not odd and "\n\n\n" not in "".join(row) for odd, row in zip(codes, rows, strict=True)]
+    assert sum(regular) >= sum(plain) * 0.5
+
+
+def test_nulls_and_other_types_are_set_aside() -> None:
+    """A null, or a column of numbers, sets its rows aside as wrong types, and costs no neighbour."""
+    good = "\n\nHuman: q\n\nAssistant: a"
+    table = pa.table({"chosen": [good, None, good, good], "rejected": [good + "b", good, None, good + "c"]})
+    result = turnparse.convert_table(table)
+
+    assert [row["row"] for row in result.set_aside.to_pylist()] == [1, 2]
+    assert {tuple(row["codes"]) for row in result.set_aside.to_pylist()} == {("wrong-type",)}
+    assert result.rows.num_rows == 2
+    numbers = turnparse.convert_table(pa.table({"chosen": [1, 2], "rejected": [good, good]}))
+    assert numbers.summary.rows_set_aside == 2
+
+
+def test_a_table_without_known_columns_is_set_aside() -> None:
+    """A table without any column that is known is no error: each row is set aside."""
+    result = turnparse.convert_table(pa.table({"question": ["a", "b"]}))
+
+    assert result.summary.diagnostics == {"no-known-column": 2}
+    assert json.loads(result.set_aside["raw"][1].as_py()) == {"question": "b"}
+    assert result.rows.schema.names == ["prompt", "chosen", "rejected"]
+
+
+def test_columns_travel_along() -> None:
+    """Columns that are not read keep their types and values, and one that the target writes gives way."""
+    pair = ("\n\nHuman: q\n\nAssistant: a", "\n\nHuman: q\n\nAssistant: b")
+    rows = [dict(zip(("chosen", "rejected"), pair, strict=True)) | {"id": number, "prompt": "x"} for number in range(5)]
+    rows[2]["chosen"] = "\n\nHuman: q\n\nHuman: r\n\nAssistant: a"
+    rows[3]["chosen"] = ""
+    result = turnparse.convert_table(pa.Table.from_pylist(rows), keep_columns=True, preset="faithful")
+
+    check_same(result, one_by_one(rows, keep_columns=True, preset="faithful"))
+    assert result.rows["id"].to_pylist() == [0, 1, 2, 4] or result.rows["id"].to_pylist() == [0, 1, 2, 3, 4]
+
+
+def test_tables_of_other_libraries() -> None:
+    """A record batch, and anything that speaks the Arrow C interface, is taken; anything else is our own error."""
+    table = pa.table({"text": ["\n\nHuman: q\n\nAssistant: a"]})
+
+    class Foreign:
+        """A table of another library."""
+
+        def __arrow_c_stream__(self, schema: Any = None) -> Any:  # the interface's name
+            """Hand the table over."""
+            return table.__arrow_c_stream__(schema)
+
+    for given_table in (table, table.to_batches()[0], Foreign()):
+        assert turnparse.convert_table(given_table, to="messages").rows.num_rows == 1
+    for other in (None, 5, "text", [1]):
+        with pytest.raises(turnparse.ArgumentError):
+            turnparse.convert_table(other)
+
+
+def test_white_space_is_pythons() -> None:
+    """Every character there is, at either end of a text, is stripped by columns exactly if `str.strip` strips it."""
+    chars = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    texts = [form for char in chars for form in (f"{char}x{char}", f" {char}x", f"x{char} ")]
+    array = pa.array(texts)
+    column = TextColumn.of(array)
+    found = strip(column, column.starts, column.ends)
+
+    assert column.taken(found.begins, found.ends, np.arange(len(texts))).to_pylist() == [t.strip() for t in texts]
+
+
+@given(
+    st.lists(st.sampled_from([b"\n\n", b"\r\n\r\n", b"\nAB:", b"AB:", b"ABCDEFGHIJKLMNOP", b"x", b"\n", b"##", b"# "]), max_size=30),
+    st.integers(0, 12),
+)  # fmt: skip
+@example([b"x" * (BLOCK - 5), b"\n\nAB:", b"\n\nABCDEFGHIJKLMNOP"], 0)
+@example([b"x" * (BLOCK - 2), b"\n\nAB:"], 0)
+@example([b"x" * (BLOCK - 1), b"\n\nAB:"], 0)
+def test_literals_are_found_where_they_stand(pieces: list[bytes], cut_off: int) -> None:
+    """Literals of all lengths are found at every place, the end of the buffer and of its blocks included."""
+    literals = [b"\n\nAB:", b"\r\n\r\nAB:", b"\n\nABCDEFGHIJKLMNOP", b"##", b"# AB:"]
+    data = b"".join(pieces)
+    data = data[: max(0, len(data) - cut_off)]
+    place, kind = Literals(literals).find(np.frombuffer(data, np.uint8))
+
+    expected = [
+        (at, number)
+        for at in range(len(data))
+        for number, literal in enumerate(literals)
+        if data.startswith(literal, at)
+    ]
+    assert list(zip(place.tolist(), kind.tolist(), strict=True)) == expected
+
+
+def test_whole_columns_and_pc_agree_on_lengths() -> None:
+    """A column's texts are the bytes between its offsets, sliced or not, of either width."""
+    for kind in (pa.string(), pa.large_string()):
+        array = pa.array(["a", "日本", None, "", "xyz"], kind).slice(1, 4)
+        column = TextColumn.of(array)
+        assert (column.ends - column.starts).tolist() == pc.fill_null(pc.binary_length(array), 0).to_pylist()

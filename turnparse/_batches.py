@@ -1,0 +1,385 @@
+"""Converting Arrow batches: regular rows by the columns reader, all others by the per-row calls, in order again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final
+
+import attrs
+import numpy as np
+import pyarrow as pa
+
+from turnparse._columns import ROLES, ColumnTurns, Markers, PairTurns, TextColumn, read_column, read_pairs
+from turnparse._errors import RowError, TurnparseError
+from turnparse._job import Job, Judgement, unread
+from turnparse._model import Message
+from turnparse._policies import Item
+from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT, RedTeamAttempt
+from turnparse._render import render
+from turnparse._summary import Summary
+from turnparse._target import Kind, Part, kind_of, part_of
+
+MESSAGE: Final = pa.struct([("role", pa.string()), ("content", pa.string())])
+"""A chat message."""
+
+METADATA_TYPES: Final = {
+    "min_harmlessness_score_transcript": pa.float64(),
+    "num_params": pa.string(),
+    "model_type": pa.string(),
+    "rating": pa.float64(),
+    "task_description": pa.string(),
+    "task_description_harmlessness_score": pa.float64(),
+    "red_team_member_id": pa.int64(),
+    "is_upworker": pa.bool_(),
+    "tags": pa.list_(pa.string()),
+}
+"""{metadata field of a red-team attempt: its type}."""
+
+ROWS_PER_SLICE: Final = 32
+"""A batch that its odd rows cut into slices shorter than this is put in order by copying: slices have a cost each."""
+
+FIRST_OF: Final = "chosen"
+
+
+@attrs.frozen
+class Refused:
+    """A row of a batch that was set aside.
+
+    Attributes:
+        index: its place in the batch.
+        judgement: why.
+    """
+
+    index: int
+    judgement: Judgement
+
+
+@attrs.frozen
+class BatchResult:
+    """What a batch became.
+
+    Attributes:
+        rows: the rows written, in order, as record batches of one schema.
+        refused: the rows set aside, in order.
+        counts: what became of them all.
+        regular: how many rows the columns reader finished.
+    """
+
+    rows: list[Any]
+    refused: list[Refused]
+    counts: Summary
+    regular: int
+
+
+class BatchConverter:
+    """Converts batches of one run.
+
+    Args:
+        job: what is done with each row.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    @cached_property
+    def markers(self) -> Markers | None:
+        """The markers that the columns reader looks for; None if it cannot serve the dialect, or the run.
+
+        It serves flat dialects in which no marker stands inside another, and finds no advisory codes.
+        """
+        table = self.job.dialect.table
+        if not table.markers or not table.separable or self.job.diagnostics == "all":
+            return None
+        return Markers(table)
+
+    @property
+    def by_columns(self) -> bool:
+        """Whether the columns reader serves the run."""
+        return self.markers is not None
+
+    @cached_property
+    def takes_regular(self) -> bool:
+        """Whether the target takes a regular row as it is: they all end alike, so one stands for all."""
+        messages: list[Message] = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
+        columns = self.job.columns
+        try:
+            text = render(messages, dialect=self.job.dialect)
+            other = render([messages[0], {"role": "assistant", "content": "b"}], dialect=self.job.dialect)
+            row = {columns.chosen: text, columns.rejected: other}
+            judged = [self.job.judge(self.job.read(row))]
+            judged += [self.job.judge(self.job.read({name: text})) for name in (columns.transcript, columns.text)]
+        except TurnparseError:
+            return False
+        taken = [one for one in judged if one.item is not None and kind_of(one.item) in self.job.target.takes]
+        return bool(taken) and not any(one.codes or one.message for one in taken)
+
+    def schema(self, names: Sequence[str]) -> Any:
+        """Return the schema of what is written of a table with the columns *names*, without those that travel along."""
+        fields = [(name, pa.list_(MESSAGE)) for name in self.job.target.columns]
+        return pa.schema(fields + (list(METADATA_TYPES.items()) if self._has_metadata(names) else []))
+
+    def _has_metadata(self, names: Sequence[str]) -> bool:
+        """Tell whether metadata of attempts is written of a table with the columns *names*."""
+        columns = self.job.columns
+        attempts = columns.transcript in names and (columns.transcript == TRANSCRIPT or not KEYS.isdisjoint(names))
+        return self.job.target.metadata and attempts
+
+    def convert(self, batch: Any) -> BatchResult:
+        """Return what *batch*, a `pyarrow.RecordBatch`, becomes."""
+        regular, columns = self._regular(batch)
+        odd = np.flatnonzero(~regular)
+        counts = Summary(rows_in=len(batch))
+        items: list[Item] = []
+        written: list[int] = []
+        refused: list[Refused] = []
+        for index, row in zip(odd.tolist(), self._rows(batch, odd), strict=True):
+            judgement = self._judged(row)
+            counts.diagnostics.update(judgement.codes)
+            if judgement.relation is not None:
+                counts.relations[judgement.relation] += 1
+            if judgement.item is None or judgement.message:
+                refused.append(Refused(index, judgement))
+            else:
+                items.append(judgement.item)
+                written.append(index)
+        finished = len(batch) - len(odd)
+        if finished and self._clashes(batch):
+            counts.diagnostics["column-clash"] += finished
+        if finished and self.job.columns.chosen in batch.schema.names:
+            counts.relations["last-turn"] += finished
+        counts.rows_set_aside = len(refused)
+        counts.rows_out = counts.records_out = len(batch) - len(refused)
+        pieces = self._merged(batch, regular, columns, items, np.array(written, np.int64))
+        return BatchResult(pieces, refused, counts, finished)
+
+    def _clashes(self, batch: Any) -> bool:
+        """Tell whether a column of regular rows that should travel along has the name of one that is written."""
+        if not self.job.keep_columns:
+            return False
+        kind, read = self._kind(batch)
+        written = self.job.target.written(kind) if kind else set()
+        return not written.isdisjoint(set(batch.schema.names) - read)
+
+    def _kind(self, batch: Any) -> tuple[Kind | None, set[str]]:
+        """Return the kind that regular rows of *batch* have, and the columns that are read of them."""
+        names, columns = batch.schema.names, self.job.columns
+        if columns.chosen in names and columns.rejected in names:
+            return "pair", {columns.chosen, columns.rejected}
+        if columns.transcript in names:
+            if columns.transcript != TRANSCRIPT and KEYS.isdisjoint(names):
+                return "transcript", {columns.transcript}
+            return "red-team", {columns.transcript, *(KEYS if self.job.target.metadata else ())}
+        return ("transcript", {columns.text}) if columns.text in names else (None, set())
+
+    def _judged(self, row: Mapping[str, Any]) -> Judgement:
+        try:
+            item = self.job.read(row)
+        except RowError as error:
+            return unread(error)
+        kept = [name for name in row if name not in self.job.columns.read_by(row)] if self.job.keep_columns else []
+        return self.job.judge(item, kept)
+
+    def _rows(self, batch: Any, index: Any) -> list[dict[str, Any]]:
+        """Return the rows *index* of *batch* as JSON has them."""
+        if not len(index):
+            return []
+        rows: list[dict[str, Any]] = batch.take(pa.array(index)).to_pylist()
+        return rows
+
+    def _regular(self, batch: Any) -> tuple[Any, list[Any]]:
+        """Return which rows are regular, and the target's columns for these, in order."""
+        none = np.zeros(len(batch), np.bool_)
+        if self.markers is None or not self.takes_regular:
+            return none, []
+        kind, _ = self._kind(batch)
+        if kind == "pair":
+            return self._regular_pairs(batch)
+        names = (self.job.columns.transcript, self.job.columns.text)
+        name = next((name for name in names if name in batch.schema.names), "")
+        return (none, []) if kind is None else self._regular_texts(batch, name, kind)
+
+    def _regular_pairs(self, batch: Any) -> tuple[Any, list[Any]]:
+        none = np.zeros(len(batch), np.bool_)
+        sides = [_text(batch.column(name)) for name in (self.job.columns.chosen, self.job.columns.rejected)]
+        if sides[0] is None or sides[1] is None or self.markers is None or "pair" not in self.job.target.takes:
+            return none, []
+        pairs = read_pairs(TextColumn.of(sides[0]), TextColumn.of(sides[1]), self.markers)
+        regular = pairs.regular
+        for side in sides:
+            if side.null_count:
+                regular &= side.is_valid().to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(regular)
+        columns = [_pair_messages(pairs, rows, part, self.job.side) for part in self.job.target.columns.values()]
+        if self._has_metadata(batch.schema.names):
+            columns += [pa.nulls(len(rows), kind) for kind in METADATA_TYPES.values()]
+        return regular, columns
+
+    def _regular_texts(self, batch: Any, name: str, kind: Kind) -> tuple[Any, list[Any]]:
+        none = np.zeros(len(batch), np.bool_)
+        texts = _text(batch.column(name))
+        if texts is None or self.markers is None or kind not in self.job.target.takes:
+            return none, []
+        metadata = self._metadata(batch) if self._has_metadata(batch.schema.names) else []
+        if metadata is None:
+            return none, []
+        turns = read_column(TextColumn.of(texts), self.markers)
+        regular = turns.regular
+        if texts.null_count:
+            regular &= texts.is_valid().to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(regular)
+        index = pa.array(rows)
+        whole = _messages(turns, rows, drop_last=False)
+        return regular, [whole for _ in self.job.target.columns] + [column.take(index) for column in metadata]
+
+    def _metadata(self, batch: Any) -> list[Any] | None:
+        """Return the metadata columns of attempts; None if their types are to be looked at row by row."""
+        found = []
+        for name in METADATA:
+            spellings = [name, *(key for key, right in MISSPELT.items() if right == name)]
+            there = [batch.column(key) for key in spellings if key in batch.schema.names]
+            filled = [column for column in there if column.null_count < len(column)]
+            kind = METADATA_TYPES[name]
+            if not filled:
+                found.append(pa.nulls(len(batch), kind))
+            elif len(filled) == 1 and (
+                filled[0].type == kind or (kind == pa.float64() and filled[0].type == pa.int64())
+            ):
+                found.append(filled[0].cast(kind))
+            else:
+                return None
+        return found
+
+    def _merged(self, batch: Any, regular: Any, columns: list[Any], items: list[Item], written: Any) -> list[Any]:
+        """Return the regular rows and the mended items, in the order of *batch*, as record batches."""
+        finished = np.flatnonzero(regular)
+        schema = self.schema(batch.schema.names)
+        pieces = []
+        if len(finished):
+            pieces.append(pa.RecordBatch.from_arrays(columns, schema=schema))
+        if items:
+            pieces.append(pa.RecordBatch.from_arrays(self._columns_of(items, batch.schema.names), schema=schema))
+        order = np.concatenate([finished, written])
+        if len(pieces) == 2:  # noqa: PLR2004  # regular and others
+            pieces = _interleaved(pieces[0], pieces[1], finished, written)
+            order = np.sort(order)
+        return self._with_kept(batch, pieces, order)
+
+    def _with_kept(self, batch: Any, pieces: list[Any], order: Any) -> list[Any]:
+        """Return *pieces* with the columns of *batch* that travel along, of its rows *order*."""
+        if not self.job.keep_columns or not pieces:
+            return pieces
+        _, read = self._kind(batch)
+        left = [name for name in batch.schema.names if name not in read.union(self.schema(batch.schema.names).names)]
+        kept = batch.select(left).take(pa.array(order))
+        result, at = [], 0
+        for piece in pieces:
+            slice_ = kept.slice(at, len(piece))
+            at += len(piece)
+            fields = [*piece.schema, *slice_.schema]
+            result.append(pa.RecordBatch.from_arrays([*piece.columns, *slice_.columns], schema=pa.schema(fields)))
+        return result
+
+    def _columns_of(self, items: Sequence[Item], names: Sequence[str]) -> list[Any]:
+        """Return the target's columns for *items*."""
+        target = self.job.target
+        columns = []
+        for part in target.columns.values():
+            runs = [part_of(item, part, self.job.side) for item in items]
+            turns = [turn for run in runs for turn in run]
+            offsets = np.zeros(len(runs) + 1, np.int32)
+            np.cumsum([len(run) for run in runs], out=offsets[1:])
+            roles = pa.array([turn.role for turn in turns], pa.string())
+            contents = pa.array([turn.content for turn in turns], pa.string())
+            columns.append(_lists(offsets, roles, contents))
+        if self._has_metadata(names):
+            rows = [item.metadata() if isinstance(item, RedTeamAttempt) else {} for item in items]
+            columns += [pa.array([row.get(name) for row in rows], kind) for name, kind in METADATA_TYPES.items()]
+        return columns
+
+
+def _text(column: Any) -> Any:
+    """Return *column* as string or large_string, one of which it must be underneath; None if it is not."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _text(column.dictionary_decode())
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return column
+    return None
+
+
+def _lists(offsets: Any, roles: Any, contents: Any) -> Any:
+    """Return lists of messages: the *roles* and *contents* between each two of *offsets*."""
+    if pa.types.is_large_string(contents.type):
+        contents = contents.cast(pa.string())
+    messages = pa.StructArray.from_arrays([roles, contents], fields=list(MESSAGE))
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), messages)
+
+
+def _role_names(role: Any) -> Any:
+    return pa.array(ROLES).take(pa.array(role))
+
+
+def _messages(turns: ColumnTurns, rows: Any, *, drop_last: bool) -> Any:
+    """Return the messages of *rows*, with or without the last of each."""
+    counts = turns.counts[rows] - drop_last
+    offsets = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    index = np.repeat(turns.first[rows] - offsets[:-1], counts) + np.arange(offsets[-1])
+    contents = turns.column.taken(turns.contents.begins, turns.contents.ends, index)
+    return _lists(offsets, _role_names(turns.role[index]), contents)
+
+
+def _single(rows: Any, contents: Any) -> Any:
+    """Return one assistant's message a row."""
+    if len(rows) < len(contents):
+        contents = contents.take(pa.array(rows))
+    roles = _role_names(np.full(len(rows), ROLES.index("assistant"), np.int8))
+    return _lists(np.arange(len(rows) + 1), roles, contents)
+
+
+def _pair_messages(pairs: PairTurns, rows: Any, part: Part, side: str) -> Any:
+    """Return the messages of a *part* of each pair."""
+    if part == "shared":
+        return _messages(pairs.turns, rows, drop_last=True)
+    if part == "chosen":
+        return _single(rows, pairs.chosen)
+    if part == "rejected":
+        return _single(rows, pairs.rejected)
+    if (side if part == "conversation" else part.removeprefix("whole-")) == FIRST_OF:
+        return _messages(pairs.turns, rows, drop_last=False)
+    return _whole_rejected(pairs, rows)
+
+
+def _whole_rejected(pairs: PairTurns, rows: Any) -> Any:
+    """Return each rejected side from its start: up to its last turn it is the same bytes as the chosen side."""
+    turns = pairs.turns
+    counts = turns.counts[rows]
+    offsets = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(counts, out=offsets[1:])
+    index = np.repeat(turns.first[rows] - offsets[:-1], counts) + np.arange(offsets[-1])
+    shift = np.repeat(pairs.rejected_column.starts[rows] - turns.column.starts[rows], counts)
+    begins, ends = turns.contents.begins[index] + shift, turns.contents.ends[index] + shift
+    last = offsets[1:] - 1
+    begins[last], ends[last] = pairs.tail.begins[rows], pairs.tail.ends[rows]
+    contents = pairs.rejected_column.taken(begins, ends, np.arange(len(index)))
+    return _lists(offsets, _role_names(turns.role[index]), contents)
+
+
+def _interleaved(first: Any, second: Any, first_at: Any, second_at: Any) -> list[Any]:
+    """Return the rows of two record batches in the order of the places that they have: *first_at*, *second_at*."""
+    if ROWS_PER_SLICE * len(second_at) > len(first_at):
+        order = np.argsort(np.concatenate([first_at, second_at]), kind="stable")
+        both = pa.Table.from_batches([first, second]).combine_chunks().take(pa.array(order))
+        return list(both.combine_chunks().to_batches())
+    pieces = []
+    cuts = np.searchsorted(first_at, second_at).tolist()
+    at = 0
+    for row, cut in enumerate(cuts):
+        if cut > at:
+            pieces.append(first.slice(at, cut - at))
+            at = cut
+        pieces.append(second.slice(row, 1))
+    if at < len(first):
+        pieces.append(first.slice(at))
+    return pieces

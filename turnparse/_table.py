@@ -1,0 +1,149 @@
+"""Converting Arrow tables: a pure function, for those who bring their own files or engine."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+import orjson
+import pyarrow as pa
+
+from turnparse._batches import BatchConverter, Refused
+from turnparse._dialect import DEFAULT, Dialect
+from turnparse._errors import ArgumentError
+from turnparse._job import Job
+from turnparse._model import Diagnostics
+from turnparse._summary import Summary
+
+BATCH_BYTES: Final = 1 << 24
+"""Bytes of a table that are converted at a time: enough to make calls cheap, few enough to stay in cache and memory."""
+
+SET_ASIDE: Final = pa.schema(
+    [
+        ("source", pa.string()),
+        ("line", pa.int64()),
+        ("row", pa.int64()),
+        ("codes", pa.list_(pa.string())),
+        ("message", pa.string()),
+        ("raw", pa.string()),
+    ]
+)
+"""The columns of rows set aside: those of the set-aside file."""
+
+
+@attrs.frozen
+class TableResult:
+    """What a table became.
+
+    Attributes:
+        rows: the rows written, as a `pyarrow.Table` of the target's columns, in aligned chunks.
+        set_aside: the rows that were not, as a `pyarrow.Table` with the columns of the set-aside file; source and
+            line are null, row is the row of the table, raw the row as JSON.
+        summary: the counts.
+        regular: how many rows the columns reader finished; the others were read one by one.
+    """
+
+    rows: Any
+    set_aside: Any
+    summary: Summary
+    regular: int
+
+
+def convert_table(
+    table: Any,
+    to: str = "trl",
+    preset: str = "default",
+    *,
+    policies: Mapping[str, str] | None = None,
+    dialect: Dialect | str = DEFAULT,
+    diagnostics: Diagnostics = "structural",
+    side: str = "chosen",
+    chosen: str | None = None,
+    rejected: str | None = None,
+    transcript: str | None = None,
+    keep_columns: bool = False,
+) -> TableResult:
+    """Convert an Arrow table to the format of one consumer; every row is in the result, written or set aside.
+
+    Args:
+        table: a `pyarrow.Table` or `pyarrow.RecordBatch`, or anything else that speaks the Arrow C data interface,
+            as tables of Polars, DuckDB and pandas do. Its columns of text may be string, large_string, string_view
+            or dictionaries of these, sliced, chunked, and with nulls.
+        to: as for `turnparse.convert`.
+        preset: likewise.
+        policies: likewise.
+        dialect: likewise. A flat one is read by columns; one of another shape row by row, with a warning.
+        diagnostics: likewise; with ``"all"`` every row is read one by one.
+        side: likewise.
+        chosen: likewise.
+        rejected: likewise.
+        transcript: likewise.
+        keep_columns: likewise.
+
+    Raises:
+        ArgumentError: if *table* is no such thing, or an option is of the wrong type.
+        OptionError: if an option has an unknown value.
+        DialectError: if the dialect cannot be had.
+    """
+    job = Job.of(
+        to=to, preset=preset, policies=policies, dialect=dialect, diagnostics=diagnostics, side=side, chosen=chosen,
+        rejected=rejected, transcript=transcript, keep_columns=keep_columns,
+    )  # fmt: skip
+    converter = BatchConverter(job)
+    if not converter.by_columns and job.diagnostics != "all":
+        name = job.dialect.name
+        warnings.warn(f"the dialect {name} is not flat: its rows are read one by one", RuntimeWarning, stacklevel=2)
+    return converted(converter, _table(table))
+
+
+def _table(table: Any) -> Any:
+    if isinstance(table, pa.RecordBatch):
+        table = pa.Table.from_batches([table])
+    elif not isinstance(table, pa.Table):
+        try:
+            table = pa.table(table)
+        except (TypeError, ValueError, pa.ArrowException) as error:
+            msg = f"expected an Arrow table, found {type(table).__name__}: {error}"
+            raise ArgumentError(msg) from None
+    # Few of Arrow's functions know string views.
+    for index, field in enumerate(table.schema):
+        if field.type == pa.string_view():
+            table = table.set_column(index, field.name, table.column(index).cast(pa.large_string()))
+    return table
+
+
+def converted(converter: BatchConverter, table: Any) -> TableResult:
+    """Return what *table*, a `pyarrow.Table`, becomes."""
+    pieces: list[Any] = []
+    refused: list[dict[str, Any]] = []
+    summary = Summary()
+    regular = done = 0
+    rows_at_once = max(1, BATCH_BYTES * len(table) // max(1, table.nbytes))
+    for batch in table.to_batches(max_chunksize=rows_at_once):
+        result = converter.convert(batch)
+        pieces += result.rows
+        refused += _refused(batch, result.refused, done)
+        summary.add(result.counts)
+        regular += result.regular
+        done += len(batch)
+    schema = pieces[0].schema if pieces else converter.schema(table.schema.names)
+    rows = pa.Table.from_batches(pieces, schema=schema)
+    return TableResult(rows, pa.Table.from_pylist(refused, schema=SET_ASIDE), summary, regular)
+
+
+def _refused(batch: Any, refused: list[Refused], done: int) -> list[dict[str, Any]]:
+    """Return the records of rows of *batch* that were set aside, when *done* rows of the table come before it."""
+    if not refused:
+        return []
+    raw = batch.take(pa.array([one.index for one in refused])).to_pylist()
+    return [
+        {
+            "row": done + one.index,
+            "codes": one.judgement.codes,
+            "message": one.judgement.message,
+            "raw": orjson.dumps(row, default=str).decode(),
+        }
+        for one, row in zip(refused, raw, strict=True)
+    ]
