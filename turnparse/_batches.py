@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import pairwise
 from typing import Any, Final
 
 import attrs
@@ -188,7 +189,7 @@ class BatchConverter:
         return rows
 
     def _regular(self, batch: Any) -> tuple[Any, list[Any]]:
-        """Return which rows are regular, and the target's columns for these, in order."""
+        """Return which rows are regular, and the target's columns; in other rows they hold something or other."""
         none = np.zeros(len(batch), np.bool_)
         if self.markers is None or not self.takes_regular:
             return none, []
@@ -209,10 +210,9 @@ class BatchConverter:
         for side in sides:
             if side.null_count:
                 regular &= side.is_valid().to_numpy(zero_copy_only=False)
-        rows = np.flatnonzero(regular)
-        columns = [_pair_messages(pairs, rows, part, self.job.side) for part in self.job.target.columns.values()]
+        columns = [_pair_messages(pairs, part, self.job.side) for part in self.job.target.columns.values()]
         if self._has_metadata(batch.schema.names):
-            columns += [pa.nulls(len(rows), kind) for kind in METADATA_TYPES.values()]
+            columns += [pa.nulls(len(batch), kind) for kind in METADATA_TYPES.values()]
         return regular, columns
 
     def _regular_texts(self, batch: Any, name: str, kind: Kind) -> tuple[Any, list[Any]]:
@@ -227,10 +227,8 @@ class BatchConverter:
         regular = turns.regular
         if texts.null_count:
             regular &= texts.is_valid().to_numpy(zero_copy_only=False)
-        rows = np.flatnonzero(regular)
-        index = pa.array(rows)
-        whole = _messages(turns, rows, drop_last=False)
-        return regular, [whole for _ in self.job.target.columns] + [column.take(index) for column in metadata]
+        whole = _messages(turns, drop_last=False)
+        return regular, [whole for _ in self.job.target.columns] + metadata
 
     def _metadata(self, batch: Any) -> list[Any] | None:
         """Return the metadata columns of attempts; None if their types are to be looked at row by row."""
@@ -252,18 +250,19 @@ class BatchConverter:
 
     def _merged(self, batch: Any, regular: Any, columns: list[Any], items: list[Item], written: Any) -> list[Any]:
         """Return the regular rows and the mended items, in the order of *batch*, as record batches."""
-        finished = np.flatnonzero(regular)
         schema = self.schema(batch.schema.names)
-        pieces = []
-        if len(finished):
-            pieces.append(pa.RecordBatch.from_arrays(columns, schema=schema))
-        if items:
-            pieces.append(pa.RecordBatch.from_arrays(self._columns_of(items, batch.schema.names), schema=schema))
-        order = np.concatenate([finished, written])
-        if len(pieces) == 2:  # noqa: PLR2004  # regular and others
-            pieces = _interleaved(pieces[0], pieces[1], finished, written)
-            order = np.sort(order)
-        return self._with_kept(batch, pieces, order)
+        finished = np.flatnonzero(regular)
+        whole = [pa.RecordBatch.from_arrays(columns, schema=schema)] if columns else []
+        others = (
+            [pa.RecordBatch.from_arrays(self._columns_of(items, batch.schema.names), schema=schema)] if items else []
+        )
+        if not whole or not len(finished):
+            return self._with_kept(batch, others, written)
+        order = np.sort(np.concatenate([finished, written]))
+        # Where each row comes from: its own place in the batch, or, after all of that, its place among the others.
+        source = np.arange(len(batch))
+        source[written] = len(batch) + np.arange(len(written))
+        return self._with_kept(batch, _gathered(whole + others, source[order]), order)
 
     def _with_kept(self, batch: Any, pieces: list[Any], order: Any) -> list[Any]:
         """Return *pieces* with the columns of *batch* that travel along, of its rows *order*."""
@@ -320,66 +319,73 @@ def _role_names(role: Any) -> Any:
     return pa.array(ROLES).take(pa.array(role))
 
 
-def _messages(turns: ColumnTurns, rows: Any, *, drop_last: bool) -> Any:
-    """Return the messages of *rows*, with or without the last of each."""
-    counts = turns.counts[rows] - drop_last
-    offsets = np.zeros(len(rows) + 1, np.int64)
+def _messages(turns: ColumnTurns, *, drop_last: bool) -> Any:
+    """Return the messages of each row, with or without its last."""
+    counts = turns.counts
+    taken = np.ones(len(turns.place), np.bool_)
+    if drop_last:
+        taken[turns.last[counts > 0]] = False
+        counts = np.maximum(counts - 1, 0)
+    offsets = np.zeros(len(counts) + 1, np.int64)
     np.cumsum(counts, out=offsets[1:])
-    index = np.repeat(turns.first[rows] - offsets[:-1], counts) + np.arange(offsets[-1])
-    contents = turns.column.taken(turns.contents.begins, turns.contents.ends, index)
-    return _lists(offsets, _role_names(turns.role[index]), contents)
+    index = np.flatnonzero(taken)
+    return _lists(offsets, _role_names(turns.role[index]), turns.column.taken(turns.spans, index))
 
 
-def _single(rows: Any, contents: Any) -> Any:
+def _single(contents: Any) -> Any:
     """Return one assistant's message a row."""
-    if len(rows) < len(contents):
-        contents = contents.take(pa.array(rows))
-    roles = _role_names(np.full(len(rows), ROLES.index("assistant"), np.int8))
-    return _lists(np.arange(len(rows) + 1), roles, contents)
+    return _lists(np.arange(len(contents) + 1), _assistants(len(contents).bit_length())[: len(contents)], contents)
 
 
-def _pair_messages(pairs: PairTurns, rows: Any, part: Part, side: str) -> Any:
-    """Return the messages of a *part* of each pair."""
+@cache
+def _assistants(bits: int) -> Any:
+    """Return the role of an assistant two to the power of *bits* times over: every batch needs it, twice."""
+    return pa.array(["assistant"]).take(pa.array(np.zeros(1 << bits, np.int8)))
+
+
+def _pair_messages(pairs: PairTurns, part: Part, side: str) -> Any:
+    """Return the messages of a *part* of each pair; only those of regular rows count."""
     if part == "shared":
-        return _messages(pairs.turns, rows, drop_last=True)
+        return _messages(pairs.turns, drop_last=True)
     if part == "chosen":
-        return _single(rows, pairs.chosen)
+        return _single(pairs.chosen)
     if part == "rejected":
-        return _single(rows, pairs.rejected)
+        return _single(pairs.rejected)
     if (side if part == "conversation" else part.removeprefix("whole-")) == FIRST_OF:
-        return _messages(pairs.turns, rows, drop_last=False)
-    return _whole_rejected(pairs, rows)
+        return _messages(pairs.turns, drop_last=False)
+    return _whole_rejected(pairs)
 
 
-def _whole_rejected(pairs: PairTurns, rows: Any) -> Any:
+def _whole_rejected(pairs: PairTurns) -> Any:
     """Return each rejected side from its start: up to its last turn it is the same bytes as the chosen side."""
-    turns = pairs.turns
-    counts = turns.counts[rows]
-    offsets = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(counts, out=offsets[1:])
-    index = np.repeat(turns.first[rows] - offsets[:-1], counts) + np.arange(offsets[-1])
-    shift = np.repeat(pairs.rejected_column.starts[rows] - turns.column.starts[rows], counts)
-    begins, ends = turns.contents.begins[index] + shift, turns.contents.ends[index] + shift
-    last = offsets[1:] - 1
-    begins[last], ends[last] = pairs.tail.begins[rows], pairs.tail.ends[rows]
-    contents = pairs.rejected_column.taken(begins, ends, np.arange(len(index)))
-    return _lists(offsets, _role_names(turns.role[index]), contents)
+    turns, column = pairs.turns, pairs.rejected_column
+    shift = np.repeat(column.starts - turns.column.starts, turns.counts)
+    begins, ends = turns.contents.begins + shift, turns.contents.ends + shift
+    filled = turns.counts > 0
+    last = turns.last[filled]
+    begins[last], ends[last] = pairs.tail.begins[filled], pairs.tail.ends[filled]
+    # Of rows that are not regular the places may lie anywhere.
+    odd = ~np.repeat(pairs.regular, turns.counts)
+    begins[odd] = ends[odd] = 0
+    offsets = np.append(turns.first[:-1], len(turns.place))
+    contents = column.taken(column.spans(begins, ends), np.arange(len(begins)))
+    return _lists(offsets, _role_names(turns.role), contents)
 
 
-def _interleaved(first: Any, second: Any, first_at: Any, second_at: Any) -> list[Any]:
-    """Return the rows of two record batches in the order of the places that they have: *first_at*, *second_at*."""
-    if ROWS_PER_SLICE * len(second_at) > len(first_at):
-        order = np.argsort(np.concatenate([first_at, second_at]), kind="stable")
-        both = pa.Table.from_batches([first, second]).combine_chunks().take(pa.array(order))
-        return list(both.combine_chunks().to_batches())
+def _gathered(batches: list[Any], source: Any) -> list[Any]:
+    """Return the rows *source*, counted through *batches*, as record batches: as slices, or, if these are short, copied."""
+    cuts = np.flatnonzero(np.diff(source) != 1) + 1
+    edges = [0, *cuts.tolist(), len(source)]
+    if ROWS_PER_SLICE * len(cuts) > len(source):
+        table = pa.Table.from_batches(batches).combine_chunks().take(pa.array(source))
+        return list(table.combine_chunks().to_batches())
+    first = len(batches[0])
     pieces = []
-    cuts = np.searchsorted(first_at, second_at).tolist()
-    at = 0
-    for row, cut in enumerate(cuts):
-        if cut > at:
-            pieces.append(first.slice(at, cut - at))
-            at = cut
-        pieces.append(second.slice(row, 1))
-    if at < len(first):
-        pieces.append(first.slice(at))
+    for begin, end in pairwise(edges):
+        at = int(source[begin])
+        # A run that goes from one batch on into the next is two slices.
+        inside = min(end - begin, first - at) if at < first else end - begin
+        pieces.append(batches[0].slice(at, inside) if at < first else batches[1].slice(at - first, inside))
+        if inside < end - begin:
+            pieces.append(batches[1].slice(0, end - begin - inside))
     return pieces

@@ -89,15 +89,16 @@ class TextColumn:
         offsets = np.empty(2 * len(begins) + 1, np.int64)
         offsets[0:-1:2] = begins
         offsets[1::2] = ends
-        offsets[-1] = ends[-1] if len(ends) else 0
+        offsets[-1] = len(self.data)
         large = len(self.data) > np.iinfo(np.int32).max
         kind, width = (pa.large_string(), np.int64) if large else (pa.string(), np.int32)
         buffers = [None, pa.py_buffer(offsets.astype(width)), pa.py_buffer(self.data)]
         return pa.Array.from_buffers(kind, 2 * len(begins), buffers)
 
-    def taken(self, begins: Places, ends: Places, index: Places) -> Any:
-        """Return, copied, the bytes between those of *begins* and *ends* that *index* names, as a `pyarrow.Array`."""
-        return self.spans(begins, ends).take(pa.array(2 * index))
+    @staticmethod
+    def taken(spans: Any, index: Places) -> Any:
+        """Return, copied, those of *spans*, as the method of that name gives them, that *index* names."""
+        return spans.take(pa.array(2 * index))
 
 
 @attrs.frozen
@@ -132,7 +133,7 @@ def strip(column: TextColumn, begins: Places, ends: Places) -> Contents:
     if len(unusual):
         # Arrow's white space is Python's: a test compares the two for every character there is.
         begins, ends = np.minimum(begins, ends), ends.copy()
-        texts = column.taken(begins[unusual], ends[unusual], np.arange(len(unusual)))
+        texts = column.taken(column.spans(begins[unusual], ends[unusual]), np.arange(len(unusual)))
         left = pc.utf8_ltrim_whitespace(texts)
         begins[unusual] += _lengths(texts) - _lengths(left)
         ends[unusual] = begins[unusual] + _lengths(pc.utf8_rtrim_whitespace(left))
@@ -179,7 +180,7 @@ def _standing(data: Bytes, at: Places, literal: bytes) -> Mask:
     """Return, for each of the places *at*, whether the bytes *literal* stand there."""
     standing = np.zeros(len(at), np.bool_)
     # Few places come here, so their bytes are laid side by side.
-    inside = np.flatnonzero(at + len(literal) <= len(data))
+    inside = np.flatnonzero((at >= 0) & (at + len(literal) <= len(data)))
     if len(inside):
         bytes_there = data[at[inside, None] + np.arange(len(literal))]
         standing[inside] = (bytes_there == np.frombuffer(literal, np.uint8)).all(axis=1)
@@ -212,6 +213,11 @@ class ColumnTurns:
     def last(self) -> Places:
         """The last turn of each row, of rows that have any; length rows."""
         return self.first[1:] - 1
+
+    @cached_property
+    def spans(self) -> Any:
+        """The contents, uncopied; see `TextColumn.spans`."""
+        return self.column.spans(self.contents.begins, self.contents.ends)
 
     @cached_property
     def counts(self) -> Places:
@@ -302,13 +308,13 @@ def read_pairs(chosen: TextColumn, rejected: TextColumn, markers: Markers) -> Pa
     regular[markers.cut_off(rejected, seam, tail.ends)] = False
     regular[markers.uncovered(rejected, tail)] = False
     every = np.arange(len(rejected))
-    responses = rejected.taken(tail.begins, np.maximum(tail.begins, tail.ends), every)
+    responses = rejected.taken(rejected.spans(tail.begins, np.maximum(tail.begins, tail.ends)), every)
     copied = TextColumn.of(responses)
     inner, _ = markers.literals.find(copied.data)
     if len(inner):
         regular[rows_of(np.append(copied.starts, len(copied.data)), inner)] = False
     if len(turns.place):
-        answers = chosen.taken(turns.contents.begins, turns.contents.ends, np.maximum(turns.last, 0))
+        answers = chosen.taken(turns.spans, np.maximum(turns.last, 0))
         regular &= ~pc.equal(answers, responses).to_numpy(zero_copy_only=False)
     else:
         answers = responses

@@ -74,47 +74,51 @@ def cut_off(text: str, table: MarkerTable) -> int | None:
     return next(len(bare) - len(head) for head in table.cut_off_heads if bare.endswith(head))
 
 
-def structural(transcript: Transcript) -> Iterator[Finding]:
-    """Yield what is structurally odd about *transcript*."""
+def structural(transcript: Transcript) -> list[Finding]:
+    """Return what is structurally odd about *transcript*."""
     preamble, turns = transcript.preamble, transcript.turns
     if transcript.failed_at is not None:
-        yield "not-in-dialect", transcript.failed_at, len(preamble), None
-        return
+        return [("not-in-dialect", transcript.failed_at, len(preamble), None)]
+    found: list[Finding] = []
     if preamble.strip():
-        yield "preamble", 0, len(preamble), None
+        found.append(("preamble", 0, len(preamble), None))
     elif preamble and turns:
-        yield "blank-preamble", 0, len(preamble), None
+        found.append(("blank-preamble", 0, len(preamble), None))
     last = turns[-1] if turns else None
-    ending, base = (preamble, 0) if last is None else (last.text, last.start + len(last.marker))
-    end = base + len(ending)
+    ending, base = (preamble, 0) if last is None else (last.text, last.start + len(last.mark.literal))
     at = cut_off(ending, transcript.reading.table)
     if at is not None:
-        yield "cut-off-marker", base + at, end, (len(turns) - 1 if turns else None)
+        found.append(("cut-off-marker", base + at, base + len(ending), len(turns) - 1 if turns else None))
     if last is None:
-        yield "no-turns", 0, end, None
-        return
-    yield from _turn_by_turn(turns, last)
-    if not any(turn.role == "assistant" for turn in turns):
-        yield "no-assistant", 0, last.end, None
+        found.append(("no-turns", 0, len(preamble), None))
+        return found
+    found += _turn_by_turn(turns, last)
+    return found
 
 
-def _turn_by_turn(turns: tuple[Turn, ...], last: Turn) -> Iterator[Finding]:
+def _turn_by_turn(turns: tuple[Turn, ...], last: Turn) -> list[Finding]:
+    found: list[Finding] = []
     previous: str | None = None
+    answered = False
+    # Every row of a file comes through here, and nearly none has anything to find.
     for index, turn in enumerate(turns):
-        role = turn.role
-        marker_end = turn.start + len(turn.marker)
+        role = turn.mark.role
         if role == previous:
-            yield "same-speaker", turn.start, marker_end, index
+            found.append(("same-speaker", turn.start, turn.start + len(turn.mark.literal), index))
         elif role == "assistant" and previous in (None, "system"):
-            yield "starts-with-assistant", turn.start, marker_end, index
-        if not turn.content:
+            found.append(("starts-with-assistant", turn.start, turn.start + len(turn.mark.literal), index))
+        if not turn.text or turn.text.isspace():
             code = "empty-turn"
             if turn is last:
                 code = {"user": "dangling-human", "assistant": "empty-response"}.get(role, code)
-            yield code, turn.start, turn.end, index
+            found.append((code, turn.start, turn.end, index))
         elif turn is last and role == "user":
-            yield "ends-on-human", turn.start, turn.end, index
+            found.append(("ends-on-human", turn.start, turn.end, index))
+        answered = answered or role == "assistant"
         previous = role
+    if not answered:
+        found.append(("no-assistant", 0, last.end, None))
+    return found
 
 
 def advisory(transcript: Transcript) -> Iterator[Finding]:

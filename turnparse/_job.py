@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import attrs
@@ -132,22 +132,26 @@ class Job:
         """
         return recognise(row, self.columns, self.dialect, self.diagnostics, origin)
 
-    def judge(self, item: Item, kept: Iterable[str] = ()) -> Judgement:
+    def judge(self, item: Item, kept: Collection[str] = ()) -> Judgement:
         """Return what the policies and the target make of *item*, whose columns *kept* travel along."""
         outcome = apply_policies(item, self.policies)
         kind = kind_of(outcome.item)
+        relation = outcome.item.relation if isinstance(outcome.item, Pair) else None
+        broken = self._rule_broken(outcome)
+        clash = bool(kept) and not self.target.written(kind).isdisjoint(kept)
+        if not (outcome.codes or broken or clash):
+            return Judgement([], outcome.item, relation)
         codes = set(outcome.codes)
         blocking = {found.code for found in outcome.refusals}
         reasons = list(dict.fromkeys(f"{found.code}: {found.message}" for found in outcome.refusals))
-        if (broken := self._rule_broken(outcome)) is not None:
+        if broken is not None:
             codes.add("target-rule")
             if self.policies["target-rule"] == "set-aside" or kind not in self.target.takes:
                 reasons.append(broken)
                 blocking.add("target-rule")
-        if not blocking and not self.target.written(kind).isdisjoint(kept):
+        if not blocking and clash:
             codes.add("column-clash")
         ordered = [name for name in CODES if name in blocking] + [name for name in CODES if name in codes - blocking]
-        relation = outcome.item.relation if isinstance(outcome.item, Pair) else None
         return Judgement(ordered, outcome.item, relation, escape("; ".join(reasons), 400))
 
     def _rule_broken(self, outcome: Outcome) -> str | None:

@@ -191,10 +191,10 @@ class Transcript(Placed):
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about the text, in the order of its places; found when first read."""
-        findings = list(_diagnose.structural(self))
+        findings = _diagnose.structural(self)
         if self.reading.asked == "all":
             findings += _diagnose.advisory(self)
-        return _diagnose.locate(str(self), findings)
+        return _diagnose.locate(str(self), findings) if findings else ()
 
 
 @attrs.frozen
@@ -269,12 +269,15 @@ class Pair(Placed):
             ("rejected", self.rejected_transcript),
         )
         own = [attrs.evolve(found, side=side) for side, transcript in sides for found in transcript.diagnostics]
-        return (*own, *self.pair_diagnostics)
+        return (*own, *self.pair_diagnostics) if own else self.pair_diagnostics
 
     @cached_property
     def pair_diagnostics(self) -> tuple[Diagnostic, ...]:
         """The last part of `diagnostics`: what is odd about the two sides as a pair."""
-        sides = {"chosen": self.chosen_transcript, "rejected": self.rejected_transcript}
+        chosen, rejected = self.chosen_transcript, self.rejected_transcript
+        if self.relation == "last-turn" and chosen.preamble == rejected.preamble:
+            return ()
+        sides = {"chosen": chosen, "rejected": rejected}
         findings = _diagnose.pair_findings(self.relation, len(self.shared), *sides.values())
         return tuple(
             found for side, finding in findings for found in _diagnose.locate(str(sides[side]), [finding], side)

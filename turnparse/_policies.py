@@ -54,6 +54,8 @@ def apply_policies(item: Item, values: Mapping[str, str]) -> Outcome:
         mended = mend(item, values)
         before = item.diagnostics
     after = mended.diagnostics
+    if not before and not after:
+        return Outcome(mended, frozenset(), ())
     refusals = tuple(found for found in after if values.get(found.code) == "set-aside")
     return Outcome(mended, frozenset(found.code for found in (*before, *after)), refusals)
 
@@ -65,6 +67,8 @@ def mend(transcript: Transcript, values: Mapping[str, str]) -> Transcript:
     the transcript shorter, so they end.
     """
     while True:
+        if not transcript.diagnostics:
+            return transcript
         codes = {found.code for found in transcript.diagnostics}
         do = next((mending for code, mending in _MENDINGS.items() if code in codes and values[code] in _ACTIONS), None)
         if do is None:
