@@ -5,6 +5,7 @@ python -m pytest benchmarks --benchmark-columns=min,median,ops --benchmark-sort=
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ def diagnosed_pair(chosen: str, rejected: str) -> Any:
     return turnparse.parse_pair(chosen, rejected).diagnostics
 
 
-@pytest.mark.benchmark(group="pairs", timer=__import__("time").process_time, min_rounds=5)
+@pytest.mark.benchmark(group="pairs", timer=time.process_time, min_rounds=5)
 @pytest.mark.parametrize("call", [plain_loop, turnparse.parse_pair, diagnosed_pair, tree_pair])
 def test_pairs(benchmark: Any, call: Callable[[str, str], Any]) -> None:
     """CPU time of one call on every pair."""

@@ -217,6 +217,15 @@ def test_import_is_light() -> None:
     assert result.stdout.strip() == "[]"
 
 
+def test_a_call_reads_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once a dialect has been used, the per-row calls look at no file: they are made millions of times."""
+    turnparse.parse_pair("", "")
+    monkeypatch.setattr(turnparse._dialect, "_grammars", None)  # noqa: SLF001  # the one way to the files
+
+    assert turnparse.parse("\n\nHuman: Hi").messages() == [{"role": "user", "content": "Hi"}]
+    assert turnparse.parse_pair("", "").relation == "empty"
+
+
 def test_docstring_of_the_package() -> None:
     """The example in the package's docstring runs."""
     assert doctest.testmod(turnparse).failed == 0

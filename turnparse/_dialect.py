@@ -252,9 +252,11 @@ def _shipped(name: str) -> str:
     return (_grammars() / f"{name}{SUFFIX}").read_text(encoding="utf-8")
 
 
-def shipped_names() -> list[str]:
-    """Return the names of the shipped dialects."""
-    return sorted(entry.name.removesuffix(SUFFIX) for entry in _grammars().iterdir() if entry.name.endswith(SUFFIX))
+@cache
+def shipped_names() -> tuple[str, ...]:
+    """Return the names of the shipped dialects, sorted."""
+    names = (entry.name.removesuffix(SUFFIX) for entry in _grammars().iterdir() if entry.name.endswith(SUFFIX))
+    return tuple(sorted(names))
 
 
 @cache
@@ -274,6 +276,9 @@ def resolve(dialect: object) -> Dialect:
     """
     if isinstance(dialect, Dialect):
         return dialect
+    # This is on the way of every per-row call.
+    if isinstance(dialect, str) and dialect in shipped_names():
+        return _named(dialect)
     name = require_path(dialect, "the dialect")
-    is_file = not isinstance(dialect, str) or name.endswith(SUFFIX) or (name not in shipped_names() and isfile(name))  # noqa: PTH113  # Path.is_file raises where a name is too long
+    is_file = not isinstance(dialect, str) or name.endswith(SUFFIX) or isfile(name)  # noqa: PTH113  # Path.is_file raises where a name is too long
     return Dialect.from_file(name) if is_file else _named(name)

@@ -268,7 +268,11 @@ class Pair(Placed):
             ("chosen", self.chosen_transcript),
             ("rejected", self.rejected_transcript),
         )
-        own = [attrs.evolve(found, side=side) for side, transcript in sides for found in transcript.diagnostics]
+        own = [
+            Diagnostic(found.code, found.start, found.end, found.line, found.column, found.turn, side)
+            for side, transcript in sides
+            for found in transcript.diagnostics
+        ]
         return (*own, *self.pair_diagnostics) if own else self.pair_diagnostics
 
     @cached_property

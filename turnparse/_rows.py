@@ -137,7 +137,8 @@ def recognise(
             raise wrong_type(name, row[name], "a string")
     if len(names) == 2:  # noqa: PLR2004  # a pair has two columns
         chosen, rejected = names
-        return attrs.evolve(dialect.read_pair(row[chosen], row[rejected], diagnostics), origin=origin)
+        pair = dialect.read_pair(row[chosen], row[rejected], diagnostics)
+        return pair if origin is None else attrs.evolve(pair, origin=origin)
     (name,) = names
     if name == TRANSCRIPT or (name == columns.transcript and not KEYS.isdisjoint(row)):
         others = {key: value for key, value in row.items() if key not in (name, TRANSCRIPT)}
