@@ -254,3 +254,65 @@ def test_whole_columns_and_pc_agree_on_lengths() -> None:
         array = pa.array(["a", "日本", None, "", "xyz"], kind).slice(1, 4)
         column = TextColumn.of(array)
         assert (column.ends - column.starts).tolist() == pc.fill_null(pc.binary_length(array), 0).to_pylist()
+
+
+LONGER = "\n\nHuman: q\n\nAssistant: a"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected"),
+    [
+        ("\n\nHuman: Hello\r\n\r\nAssistant: Hi.", "\n\nHuman: Hello\n\nAssistant: é"),
+        ("\n\nHuman: Hello  \n\nAssistant: Hi.", "\n\nHuman: Hello\n\nAssistant: é"),
+        ("\n\nHuman: Hello\n\nAssistant: Hi.", "Human: Hello\n\nAssistant: é"),
+    ],
+)
+def test_a_seam_inside_a_character(chosen: str, rejected: str) -> None:
+    """Sides of which one is longer in its bytes, not in its contents, are read one by one and right."""
+    rows = [{"chosen": chosen, "rejected": rejected}]
+    check_same(turnparse.convert_table(pa.Table.from_pylist(rows)), one_by_one(rows))
+
+
+def test_a_table_of_several_kinds_keeps_what_each_row_does_not_read() -> None:
+    """Which columns travel along is decided row by row."""
+    rows = [
+        {"chosen": LONGER, "rejected": LONGER + "z", "transcript": None, "rating": 2.0, "text": None},
+        {"chosen": None, "rejected": LONGER, "transcript": LONGER, "rating": 3.0, "text": None},
+        {"chosen": None, "rejected": None, "transcript": None, "rating": 4.0, "text": LONGER},
+    ]
+    result = turnparse.convert_table(pa.Table.from_pylist(rows), to="messages", keep_columns=True)
+
+    found = result.rows.select(["rating", "rejected", "transcript", "text"]).to_pylist()
+    assert [row["rating"] for row in found] == [2.0, 3.0, 4.0]
+    assert found[1]["rejected"] == LONGER
+    assert (found[1]["transcript"], found[2]["text"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("column", "aside"),
+    [
+        ({"rating": pa.array([2**53 + 1])}, []),
+        ({"red_team_member_id": pa.array([2**64 - 1], pa.uint64())}, ["wrong-type"]),
+        ({"tags": pa.array([["a", None]])}, ["wrong-type"]),
+        ({"num_params": pa.array(["52B"], pa.large_string())}, []),
+        ({"red_team_member_id": pa.array([7], pa.int16())}, []),
+    ],
+)
+def test_metadata_of_other_types(column: dict[str, Any], aside: list[str]) -> None:
+    """Metadata that a column of the target cannot hold sets its row aside; other types of the same values do not."""
+    table = pa.table({"transcript": [LONGER], **column})
+    result = turnparse.convert_table(table, to="messages", keep_columns=True)
+
+    assert list(result.summary.diagnostics) == aside
+    assert result.rows.num_rows == (not aside)
+
+
+def test_tables_that_arrow_itself_finds_wrong() -> None:
+    """A table with a name twice, or with bytes that are no text, is our own error; runs are decoded."""
+    twice = pa.Table.from_arrays([pa.array(["x"]), pa.array(["y"])], names=["text", "text"])
+    broken = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")])
+    for table in (twice, pa.table({"text": broken})):
+        with pytest.raises(turnparse.ArgumentError):
+            turnparse.convert_table(table)
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), pa.array([LONGER]))
+    assert turnparse.convert_table(pa.table({"text": runs}), to="messages").rows.num_rows == 2

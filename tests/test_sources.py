@@ -440,6 +440,16 @@ def test_a_damaged_element_gives_its_neighbours_back(tmp_path: Path, text: bytes
     assert len(found) > len(good)
 
 
+@pytest.mark.parametrize("first", [b'{"note": "x"}', b'{"text": "q", "id": 0}, {"transcript": "x"}'])
+@pytest.mark.parametrize("damaged", [b'{"text":"a"', b'{"text":"a', b'{"text":"a\\"'])
+def test_untypical_elements_before_the_damage(tmp_path: Path, first: bytes, damaged: bytes) -> None:
+    """Elements that are like none before are given back all the same."""
+    good = [b'{"text": "q", "id": %d}' % number for number in (1, 2)]
+    found = _texts(_written(tmp_path, b"[\n%s,\n%s,\n%s,\n%s\n]" % (first, damaged, *good)))
+
+    assert [row for row in found if row in good] == good
+
+
 def test_what_lies_inside_a_damaged_element_is_no_row(tmp_path: Path) -> None:
     """An object inside a damaged element is not taken for an element."""
     text = b'[\n%s,\n{\n"chosen": "a,\n"more": [\n{"text": "q"},\n{"text": "r"}\n]},\n%s\n]' % (ROW % 1, ROW % 2)

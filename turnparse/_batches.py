@@ -10,13 +10,14 @@ from typing import Any, Final
 import attrs
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from turnparse._columns import ROLES, ColumnTurns, Markers, PairTurns, TextColumn, read_column, read_pairs
 from turnparse._errors import RowError, TurnparseError
 from turnparse._job import Job, Judgement, unread
 from turnparse._model import Message
 from turnparse._policies import Item
-from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT, RedTeamAttempt
+from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT, RedTeamAttempt, wrong_type
 from turnparse._render import render
 from turnparse._summary import Summary
 from turnparse._target import Kind, Part, kind_of, part_of
@@ -39,6 +40,9 @@ METADATA_TYPES: Final = {
 
 ROWS_PER_SLICE: Final = 32
 """A batch that its odd rows cut into slices shorter than this is put in order by copying: slices have a cost each."""
+
+MOST_INTEGER: Final = (1 << 63) - 1
+"""The largest number in a column of integers."""
 
 FIRST_OF: Final = "chosen"
 
@@ -154,6 +158,13 @@ class BatchConverter:
         pieces = self._merged(batch, regular, columns, items, np.array(written, np.int64))
         return BatchResult(pieces, refused, counts, finished)
 
+    def _is_mixed(self, names: Sequence[str]) -> bool:
+        """Tell whether what travels along is another matter for each row, since rows may be of several kinds."""
+        columns = self.job.columns
+        kinds = [(columns.chosen, columns.rejected), (columns.transcript,), (columns.text,)]
+        # Half of a pair's columns is no kind, but it is none that a row of another kind reads either.
+        return self.job.keep_columns and sum(set(kind) <= set(names) for kind in kinds) > 1
+
     def _clashes(self, batch: Any) -> bool:
         """Tell whether a column of regular rows that should travel along has the name of one that is written."""
         if not self.job.keep_columns:
@@ -178,8 +189,18 @@ class BatchConverter:
             item = self.job.read(row)
         except RowError as error:
             return unread(error)
-        kept = [name for name in row if name not in self.job.columns.read_by(row)] if self.job.keep_columns else []
-        return self.job.judge(item, kept)
+        if isinstance(item, RedTeamAttempt) and abs(item.red_team_member_id or 0) > MOST_INTEGER:
+            return unread(wrong_type("red_team_member_id", item.red_team_member_id, "a number of 64 bits"))
+        return self.job.judge(item, self._extra(row, item))
+
+    def _extra(self, row: Mapping[str, Any], item: Item) -> dict[str, Any]:
+        """Return the columns of *row* that travel along."""
+        if not self.job.keep_columns:
+            return {}
+        if isinstance(item, RedTeamAttempt) and self.job.target.metadata:
+            return item.extra
+        read = self.job.columns.read_by(row)
+        return {name: value for name, value in row.items() if name not in read}
 
     def _rows(self, batch: Any, index: Any) -> list[dict[str, Any]]:
         """Return the rows *index* of *batch* as JSON has them."""
@@ -191,7 +212,7 @@ class BatchConverter:
     def _regular(self, batch: Any) -> tuple[Any, list[Any]]:
         """Return which rows are regular, and the target's columns; in other rows they hold something or other."""
         none = np.zeros(len(batch), np.bool_)
-        if self.markers is None or not self.takes_regular:
+        if self.markers is None or not self.takes_regular or self._is_mixed(batch.schema.names):
             return none, []
         kind, _ = self._kind(batch)
         if kind == "pair":
@@ -233,6 +254,8 @@ class BatchConverter:
     def _metadata(self, batch: Any) -> list[Any] | None:
         """Return the metadata columns of attempts; None if their types are to be looked at row by row."""
         found = []
+        if "tags" in batch.schema.names and _has_null_items(batch.column("tags")):
+            return None
         for name in METADATA:
             spellings = [name, *(key for key, right in MISSPELT.items() if right == name)]
             there = [batch.column(key) for key in spellings if key in batch.schema.names]
@@ -243,7 +266,11 @@ class BatchConverter:
             elif len(filled) == 1 and (
                 filled[0].type == kind or (kind == pa.float64() and filled[0].type == pa.int64())
             ):
-                found.append(filled[0].cast(kind))
+                try:
+                    found.append(filled[0].cast(kind))
+                except pa.ArrowInvalid:
+                    # Not every integer is a float.
+                    return None
             else:
                 return None
         return found
@@ -252,6 +279,8 @@ class BatchConverter:
         """Return the regular rows and the mended items, in the order of *batch*, as record batches."""
         schema = self.schema(batch.schema.names)
         finished = np.flatnonzero(regular)
+        if self._is_mixed(batch.schema.names):
+            return self._records(batch, items, written)
         whole = [pa.RecordBatch.from_arrays(columns, schema=schema)] if columns else []
         others = (
             [pa.RecordBatch.from_arrays(self._columns_of(items, batch.schema.names), schema=schema)] if items else []
@@ -263,6 +292,15 @@ class BatchConverter:
         source = np.arange(len(batch))
         source[written] = len(batch) + np.arange(len(written))
         return self._with_kept(batch, _gathered(whole + others, source[order]), order)
+
+    def _records(self, batch: Any, items: Sequence[Item], written: Any) -> list[Any]:
+        """Return *items*, the rows *written* of *batch*, with what travels along of each."""
+        schema = self.schema(batch.schema.names)
+        for field in batch.schema:
+            schema = schema if field.name in schema.names else schema.append(field)
+        rows = zip(items, self._rows(batch, written), strict=True)
+        records = [self._extra(row, item) | self.job.target.record(item, self.job.side) for item, row in rows]
+        return [pa.RecordBatch.from_pylist(records, schema=schema)] if records else []
 
     def _with_kept(self, batch: Any, pieces: list[Any], order: Any) -> list[Any]:
         """Return *pieces* with the columns of *batch* that travel along, of its rows *order*."""
@@ -295,6 +333,11 @@ class BatchConverter:
             rows = [item.metadata() if isinstance(item, RedTeamAttempt) else {} for item in items]
             columns += [pa.array([row.get(name) for row in rows], kind) for name, kind in METADATA_TYPES.items()]
         return columns
+
+
+def _has_null_items(column: Any) -> bool:
+    lists = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    return bool(lists and pc.list_flatten(column).null_count)
 
 
 def _text(column: Any) -> Any:

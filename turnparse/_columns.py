@@ -303,6 +303,8 @@ def read_pairs(chosen: TextColumn, rejected: TextColumn, markers: Markers) -> Pa
         chosen.spans(chosen.starts, chosen.starts + prefix), rejected.spans(rejected.starts, seam)
     ).to_numpy(zero_copy_only=False)[::2]
     regular &= same
+    # Elsewhere the seam may lie anywhere, inside a character too.
+    seam[~regular] = rejected.ends[~regular]
     tail = strip(rejected, seam, rejected.ends)
     regular &= tail.begins < tail.ends
     regular[markers.cut_off(rejected, seam, tail.ends)] = False

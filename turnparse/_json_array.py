@@ -121,57 +121,72 @@ class Mender:
         except orjson.JSONDecodeError:
             self._held.append(element)
             if sum(len(held) for held, _ in self._held) > MOST_HELD:
-                yield from self.finish()
+                yield from self._given_back(last=False)
             return
-        yield from self.finish()
+        yield from self._given_back(last=False)
         if isinstance(value, dict):
             self._common = self._common.intersection(value) or set(value)
         yield element
 
     def finish(self) -> Iterator[Element]:
-        """Yield what the damaged elements that are held consist of."""
+        """Yield what the damaged elements that are held consist of, when there are no more."""
+        yield from self._given_back(last=True)
+
+    def _given_back(self, *, last: bool) -> Iterator[Element]:
+        """Yield what the damaged elements that are held consist of; *last* if nothing came after them."""
         held, self._held = self._held, []
-        apart = [self._recovered(element) if element[0] else ([element], 0) for element in held]
+        apart = [self._recovered(element, last=last) if element[0] else ([element], 0) for element in held]
         if len(held) > 1:
             text, line = held[0]
             for more, at in held[1:]:
                 text += b"," + b"\n" * (at - line - text.count(b"\n")) + more
-            together, found = self._recovered((text, line))
+            together, found = self._recovered((text, line), last=last)
             if found > sum(count for _, count in apart):
                 apart = [(together, found)]
         for parts, _ in apart:
             yield from parts
 
-    def _recovered(self, element: Element) -> tuple[list[Element], int]:
+    def _recovered(self, element: Element, *, last: bool) -> tuple[list[Element], int]:
         """Return what a damaged element consists of, and how many sound elements are in it."""
         text, line = element
         # Bytes that are not UTF-8 go through unchanged.
         source = text.decode("utf-8", "surrogateescape")
-        decoder = json.JSONDecoder()
+        sound = _sound(source, self._common)
+        if last and not sound:
+            # All that follows was swallowed, and nothing in it is like the elements before: those were not typical.
+            sound = _sound(source, set())
         spans: list[tuple[int, int]] = []
-        begin = found = 0
-        for match in _OBJECT.finditer(source):
-            at = match.end()
-            if at < begin:
-                continue
-            try:
-                value, end = decoder.raw_decode(source, at)
-            except (ValueError, RecursionError):
-                continue
-            # Half of the keys: not every row has every column, and what lies inside a row has few of them.
-            if 2 * len(self._common.intersection(value)) < len(self._common) or not _FOLLOWS.match(source, end):
-                continue
-            spans += _damaged(source, begin, at)
-            spans.append((at, end))
+        begin = 0
+        for at, end in sound:
+            spans += [*_damaged(source, begin, at), (at, end)]
             begin = end
-            found += 1
         spans += _damaged(source, begin, len(source))
         parts, counted = [], 0
         for at, end in spans:
             line += source.count("\n", counted, at)
             counted = at
             parts.append((source[at:end].encode("utf-8", "surrogateescape"), line))
-        return parts, found
+        return parts, len(sound)
+
+
+def _sound(source: str, common: set[str]) -> list[tuple[int, int]]:
+    """Return where in a damaged element whole objects stand that have half of the keys *common*."""
+    decoder = json.JSONDecoder()
+    spans: list[tuple[int, int]] = []
+    begin = 0
+    for match in _OBJECT.finditer(source):
+        at = match.end()
+        if at < begin:
+            continue
+        try:
+            value, end = decoder.raw_decode(source, at)
+        except (ValueError, RecursionError):
+            continue
+        # Half of the keys: not every row has every column, and what lies inside a row has few of them.
+        if 2 * len(common.intersection(value)) >= len(common) and _FOLLOWS.match(source, end):
+            spans.append((at, end))
+            begin = end
+    return spans
 
 
 _OBJECT: Final = re.compile(r"(?:\A|[,\n])\s*(?=\{)")

@@ -9,10 +9,11 @@ from typing import Any, Final
 import attrs
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from turnparse._batches import BatchConverter, Refused
 from turnparse._dialect import DEFAULT, Dialect
-from turnparse._errors import ArgumentError
+from turnparse._errors import ArgumentError, escape
 from turnparse._job import Job
 from turnparse._model import Diagnostics
 from turnparse._summary import Summary
@@ -107,10 +108,18 @@ def _table(table: Any) -> Any:
         except (TypeError, ValueError, pa.ArrowException) as error:
             msg = f"expected an Arrow table, found {type(table).__name__}: {error}"
             raise ArgumentError(msg) from None
-    # Few of Arrow's functions know string views.
+    if len(set(table.schema.names)) < len(table.schema.names):
+        raise ArgumentError("expected an Arrow table with a name of its own for each column, found one twice")
+    try:
+        table.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise ArgumentError(f"expected a valid Arrow table, found: {escape(str(error), 200)}") from None
+    # Few of Arrow's functions know string views, or columns of runs.
     for index, field in enumerate(table.schema):
         if field.type == pa.string_view():
             table = table.set_column(index, field.name, table.column(index).cast(pa.large_string()))
+        elif pa.types.is_run_end_encoded(field.type):
+            table = table.set_column(index, field.name, pc.run_end_decode(table.column(index)))
     return table
 
 
