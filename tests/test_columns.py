@@ -55,15 +55,16 @@ def one_by_one(rows: list[dict[str, Any]], **options: Any) -> tuple[list[Any], l
     return records, aside, counts
 
 
-def cut(array: Any, places: list[int]) -> Any:
-    """Return *array* as a chunked array with cuts at *places*, each chunk a slice of a larger array."""
-    padded = pa.concat_arrays([array[:1], array, array[:1]]) if len(array) else array
-    edges = [0, *sorted(place % (len(array) + 1) for place in places), len(array)]
-    first = 1 if len(array) else 0
-    return pa.chunked_array(
-        [padded.slice(first + begin, end - begin) for begin, end in pairwise(edges)],
-        type=array.type,
-    )
+def typed(texts: list[str], kind: Any) -> Any:
+    """Return *texts* as an array of type *kind*."""
+    return pa.array(texts, pa.string()).cast(kind) if pa.types.is_dictionary(kind) else pa.array(texts, kind)
+
+
+def cut(texts: list[str], kind: Any, places: list[int]) -> Any:
+    """Return *texts* as a chunked array with cuts at *places*, each chunk a slice of a larger array."""
+    padded = typed(["before", *texts, "after"], kind)
+    edges = [0, *sorted(place % (len(texts) + 1) for place in places), len(texts)]
+    return pa.chunked_array([padded.slice(1 + begin, end - begin) for begin, end in pairwise(edges)], type=padded.type)
 
 
 def check_same(result: turnparse.TableResult, expected: tuple[list[Any], list[tuple[int, list[str]]], Summary]) -> None:
@@ -90,7 +91,7 @@ def test_pairs_by_columns_are_pairs_one_by_one(  # noqa: PLR0917  # hypothesis n
     """Records, rows set aside and counts are those of the per-row calls, for every target, preset, cut and type."""
     table = pa.table(
         {
-            name: cut(pa.array(texts, pa.string()).cast(kind), places[number:])
+            name: cut(list(texts), kind, places[number:])
             for number, (name, texts) in enumerate(
                 zip(("chosen", "rejected"), zip(*rows, strict=True) if rows else ([], []), strict=True)
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
@@ -12,18 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from turnparse._columns import ROLES, ColumnTurns, Markers, PairTurns, TextColumn, read_column, read_pairs
+from turnparse._columns import Markers, TextColumn, read_column, read_pairs
 from turnparse._errors import RowError, TurnparseError
 from turnparse._job import Job, Judgement, unread
+from turnparse._message_columns import MESSAGE, message_lists, pair_messages, whole_messages
 from turnparse._model import Message
 from turnparse._policies import Item
 from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT, RedTeamAttempt, wrong_type
 from turnparse._render import render
 from turnparse._summary import Summary
-from turnparse._target import Kind, Part, kind_of, part_of
-
-MESSAGE: Final = pa.struct([("role", pa.string()), ("content", pa.string())])
-"""A chat message."""
+from turnparse._target import Kind, kind_of, part_of
 
 METADATA_TYPES: Final = {
     "min_harmlessness_score_transcript": pa.float64(),
@@ -43,8 +41,6 @@ ROWS_PER_SLICE: Final = 32
 
 MOST_INTEGER: Final = (1 << 63) - 1
 """The largest number in a column of integers."""
-
-FIRST_OF: Final = "chosen"
 
 
 @attrs.frozen
@@ -231,7 +227,7 @@ class BatchConverter:
         for side in sides:
             if side.null_count:
                 regular &= side.is_valid().to_numpy(zero_copy_only=False)
-        columns = [_pair_messages(pairs, part, self.job.side) for part in self.job.target.columns.values()]
+        columns = [pair_messages(pairs, part, self.job.side) for part in self.job.target.columns.values()]
         if self._has_metadata(batch.schema.names):
             columns += [pa.nulls(len(batch), kind) for kind in METADATA_TYPES.values()]
         return regular, columns
@@ -248,7 +244,7 @@ class BatchConverter:
         regular = turns.regular
         if texts.null_count:
             regular &= texts.is_valid().to_numpy(zero_copy_only=False)
-        whole = _messages(turns, drop_last=False)
+        whole = whole_messages(turns, drop_last=False)
         return regular, [whole for _ in self.job.target.columns] + metadata
 
     def _metadata(self, batch: Any) -> list[Any] | None:
@@ -328,7 +324,7 @@ class BatchConverter:
             np.cumsum([len(run) for run in runs], out=offsets[1:])
             roles = pa.array([turn.role for turn in turns], pa.string())
             contents = pa.array([turn.content for turn in turns], pa.string())
-            columns.append(_lists(offsets, roles, contents))
+            columns.append(message_lists(offsets, roles, contents))
         if self._has_metadata(names):
             rows = [item.metadata() if isinstance(item, RedTeamAttempt) else {} for item in items]
             columns += [pa.array([row.get(name) for row in rows], kind) for name, kind in METADATA_TYPES.items()]
@@ -348,71 +344,6 @@ def _text(column: Any) -> Any:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return column
     return None
-
-
-def _lists(offsets: Any, roles: Any, contents: Any) -> Any:
-    """Return lists of messages: the *roles* and *contents* between each two of *offsets*."""
-    if pa.types.is_large_string(contents.type):
-        contents = contents.cast(pa.string())
-    messages = pa.StructArray.from_arrays([roles, contents], fields=list(MESSAGE))
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), messages)
-
-
-def _role_names(role: Any) -> Any:
-    return pa.array(ROLES).take(pa.array(role))
-
-
-def _messages(turns: ColumnTurns, *, drop_last: bool) -> Any:
-    """Return the messages of each row, with or without its last."""
-    counts = turns.counts
-    taken = np.ones(len(turns.place), np.bool_)
-    if drop_last:
-        taken[turns.last[counts > 0]] = False
-        counts = np.maximum(counts - 1, 0)
-    offsets = np.zeros(len(counts) + 1, np.int64)
-    np.cumsum(counts, out=offsets[1:])
-    index = np.flatnonzero(taken)
-    return _lists(offsets, _role_names(turns.role[index]), turns.column.taken(turns.spans, index))
-
-
-def _single(contents: Any) -> Any:
-    """Return one assistant's message a row."""
-    return _lists(np.arange(len(contents) + 1), _assistants(len(contents).bit_length())[: len(contents)], contents)
-
-
-@cache
-def _assistants(bits: int) -> Any:
-    """Return the role of an assistant two to the power of *bits* times over: every batch needs it, twice."""
-    return pa.array(["assistant"]).take(pa.array(np.zeros(1 << bits, np.int8)))
-
-
-def _pair_messages(pairs: PairTurns, part: Part, side: str) -> Any:
-    """Return the messages of a *part* of each pair; only those of regular rows count."""
-    if part == "shared":
-        return _messages(pairs.turns, drop_last=True)
-    if part == "chosen":
-        return _single(pairs.chosen)
-    if part == "rejected":
-        return _single(pairs.rejected)
-    if (side if part == "conversation" else part.removeprefix("whole-")) == FIRST_OF:
-        return _messages(pairs.turns, drop_last=False)
-    return _whole_rejected(pairs)
-
-
-def _whole_rejected(pairs: PairTurns) -> Any:
-    """Return each rejected side from its start: up to its last turn it is the same bytes as the chosen side."""
-    turns, column = pairs.turns, pairs.rejected_column
-    shift = np.repeat(column.starts - turns.column.starts, turns.counts)
-    begins, ends = turns.contents.begins + shift, turns.contents.ends + shift
-    filled = turns.counts > 0
-    last = turns.last[filled]
-    begins[last], ends[last] = pairs.tail.begins[filled], pairs.tail.ends[filled]
-    # Of rows that are not regular the places may lie anywhere.
-    odd = ~np.repeat(pairs.regular, turns.counts)
-    begins[odd] = ends[odd] = 0
-    offsets = np.append(turns.first[:-1], len(turns.place))
-    contents = column.taken(column.spans(begins, ends), np.arange(len(begins)))
-    return _lists(offsets, _role_names(turns.role), contents)
 
 
 def _gathered(batches: list[Any], source: Any) -> list[Any]:

@@ -117,10 +117,20 @@ def _table(table: Any) -> Any:
     # Few of Arrow's functions know string views, or columns of runs.
     for index, field in enumerate(table.schema):
         if field.type == pa.string_view():
-            table = table.set_column(index, field.name, table.column(index).cast(pa.large_string()))
+            table = table.set_column(index, field.name, _copied(table.column(index)))
         elif pa.types.is_run_end_encoded(field.type):
             table = table.set_column(index, field.name, pc.run_end_decode(table.column(index)))
     return table
+
+
+def _copied(views: Any) -> Any:
+    """Return a column of string views as one of large strings."""
+    try:
+        return views.cast(pa.large_string())
+    except pa.ArrowNotImplementedError:
+        # Arrow 17 has the type, but no cast from it.
+        copies = [pa.array(chunk.to_pylist(), pa.large_string()) for chunk in views.chunks]
+        return pa.chunked_array(copies, type=pa.large_string())
 
 
 def converted(converter: BatchConverter, table: Any) -> TableResult:
