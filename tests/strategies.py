@@ -105,6 +105,10 @@ ANSWERS = st.one_of(
     st.sampled_from(
         ["Yes.", "No.", "日本", "“Quoted”", "a\n\nb", "say Human: now", "Human", "x\u00a0", "ok\r\n", "Hum"]
     ),
+    # What takes all of its sense from the white space before it.
+    st.sampled_from([marker.labelled for marker in HH.table.unanchored]).map(lambda label: f"{label} x"),
+    st.sampled_from(sorted({marker.head for marker in HH.table.unanchored})).map(lambda head: f"x{head}"),
+    st.sampled_from(LABELS),
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12),
 )
 """What a turn may say, in UTF-8."""
@@ -115,7 +119,7 @@ def regular_pairs(draw: st.DrawFn, dialect: Dialect = HH) -> tuple[str, str]:
     """Draw two texts of which most are regular: turns in turn, a common start, another last answer."""
     written = {str(role): marker for role, marker in dialect.table.canonical.items()}
     exchanges = draw(st.lists(st.tuples(ANSWERS, ANSWERS), min_size=1, max_size=3))
-    space = st.sampled_from([" ", " ", " ", "", "  ", "\n", " \u2003", "\n\n"])
+    space = st.sampled_from([" ", " ", " ", " ", "", "  ", "\n", " \u2003", "\n\n", "\n\n"])
     text = "".join(
         written[role] + draw(space) + content
         for exchange in exchanges

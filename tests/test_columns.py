@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import turnparse
-from strategies import DIALECTS, HH, PAIR_ROWS, TEXT, in_utf8, regular_pairs, text_pairs
+from strategies import DIALECTS, HH, LABELS, PAIR_ROWS, TEXT, in_utf8, regular_pairs, text_pairs
 from turnparse import Dialect
 from turnparse._batches import BatchConverter
 from turnparse._buffers import BLOCK, Literals
@@ -158,7 +158,10 @@ def test_every_row_without_a_code_is_regular(row: tuple[str, str]) -> None:
     if expected:
         last = pair.chosen_transcript.turns[-1]
         expected = row[1].startswith(row[0][: last.start + len(last.marker)])
-    assert regular == expected
+    assert expected or not regular
+    # An answer that begins with a label, after unusual white space, is looked at more closely, whatever it is.
+    if expected and not pair.rejected[-1].content.startswith(tuple(LABELS)):
+        assert regular
 
 
 def test_nulls_and_other_types_are_set_aside() -> None:
@@ -317,3 +320,28 @@ def test_tables_that_arrow_itself_finds_wrong() -> None:
             turnparse.convert_table(table)
     runs = pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), pa.array([LONGER]))
     assert turnparse.convert_table(pa.table({"text": runs}), to="messages").rows.num_rows == 2
+
+
+@pytest.mark.parametrize(
+    "tail",
+    ["\n\nHuman: x", "\n\nHuman", " a\n\nHuman", " a\n\nAssistant \n", "\n\n\n\nAssistant: b", " \r\n\r\nHuman: x", " a\r\n\r\nHuman"],
+)  # fmt: skip
+def test_what_the_white_space_of_a_tail_hides(tail: str) -> None:
+    """A marker, or a cut-off one, that begins in the white space around a rejected answer is not lost with it."""
+    rows = [{"chosen": LONGER, "rejected": LONGER[:-2] + tail}]
+    table = pa.Table.from_pylist(rows)
+
+    assert turnparse.convert_table(table, preset="faithful").regular == 0
+    check_same(turnparse.convert_table(table), one_by_one(rows))
+
+
+def test_system_turns_are_not_regular() -> None:
+    """A dialect's system turns are read one by one, though speakers do take turns."""
+    dialect = Dialect.from_file(DIALECTS / "user_bot.lark")
+    rows = [
+        {"chosen": f"\nUser: q\nSetup: s\nBot: {answer}", "rejected": "\nUser: q\nSetup: s\nBot: a"} for answer in "bc"
+    ]
+    result = turnparse.convert_table(pa.Table.from_pylist(rows), dialect=dialect, preset="faithful")
+
+    assert result.regular == 0
+    check_same(result, one_by_one(rows, dialect=dialect, preset="faithful"))
