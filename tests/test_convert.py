@@ -1223,3 +1223,11 @@ def test_a_null_beside_another_kind_of_row_does_not_count(tmp_path: Path) -> Non
     source = _written(tmp_path, {"chosen": None, "rejected": None, "text": GOOD["chosen"]})
 
     assert convert(source, tmp_path / "out.jsonl", to="messages").rows_out == 1
+
+
+def test_a_row_both_deep_and_long_in_digits_is_set_aside(tmp_path: Path) -> None:
+    """A row nested beyond what can be read, with a number that 64 bits cannot hold, is bad JSON and no traceback."""
+    deep = b'{"n": 12345678901234567890123, "x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    summary = convert(_written(tmp_path, deep, GOOD), tmp_path / "out.jsonl")
+
+    assert (summary.rows_out, summary.diagnostics) == (1, {"bad-json": 1})

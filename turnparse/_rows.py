@@ -81,7 +81,7 @@ def _exactly(data: bytes) -> Any:
     return value
 
 
-def _bad_json(data: bytes, error: ValueError) -> RowError:
+def _bad_json(data: bytes, error: Exception) -> RowError:
     """Return the error that says why *data* is not JSON, given what orjson says."""
     at, reason = getattr(error, "pos", 0), str(getattr(error, "msg", error))
     try:
@@ -103,7 +103,7 @@ def decode(data: bytes) -> dict[str, Any]:
     try:
         # orjson makes floats of integers that 64 bits cannot hold; rows with one are rare.
         row = _exactly(data) if LONG_NUMBER.search(data) else orjson.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         try:
             # It also refuses what is right but has no place in 64 bits, or lies a thousand levels deep.
             row = _exactly(data)
