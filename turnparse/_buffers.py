@@ -92,9 +92,9 @@ def _ones(bits: npt.NDArray[np.uint16]) -> Places:
     return np.sort(np.concatenate(found), kind="stable") if len(found) > 1 else found[0]
 
 
-def _words(data: Bytes, dtype: npt.DTypeLike = np.uint64) -> npt.NDArray[Any]:
+def _words(data: Bytes) -> npt.NDArray[Any]:
     """Return the word that begins at each byte of *data*, without copying; there must be at least one."""
-    return np.ndarray((len(data) - np.dtype(dtype).itemsize + 1,), dtype, data, strides=(1,))
+    return np.ndarray((len(data) - WORD + 1,), np.uint64, data, strides=(1,))
 
 
 def _word(part: bytes) -> Any:

@@ -105,6 +105,7 @@ class Gunzipped(io.RawIOBase):
         super().__init__()
         self._stream = stream
         self._member: Any = None
+        self._waiting = b""
         self._ended = False
 
     def readable(self) -> bool:
@@ -115,8 +116,8 @@ class Gunzipped(io.RawIOBase):
             if self._member is None or self._member.eof:
                 self._begin()
                 continue
-            data = self._stream.read1(CHUNK) if self._member.needs_input else b""
-            if self._member.needs_input and not data:
+            data, self._waiting = self._waiting, b""
+            if not data and self._member.needs_input and not (data := self._stream.read1(CHUNK)):
                 raise EOFError("the file was cut off inside its compressed data")
             out: bytes = self._member.decompress(data, min(len(buffer), UNZIPPED))
             if out:
@@ -140,32 +141,8 @@ class Gunzipped(io.RawIOBase):
             rest += more
         if not rest.startswith(GZIP_MAGIC):
             raise ValueError("something that is not gzip follows the compressed data")
-        member: Any = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-        self._member = _Begun(member, rest)
-
-
-class _Begun:
-    """A decompressor that has its first piece of input waiting."""
-
-    def __init__(self, member: Any, first: bytes) -> None:
-        self._member = member
-        self._first = first
-
-    @property
-    def eof(self) -> bool:
-        return bool(self._member.eof)
-
-    @property
-    def unused_data(self) -> bytes:
-        return bytes(self._member.unused_data)
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._first and bool(self._member.needs_input)
-
-    def decompress(self, data: bytes, limit: int) -> bytes:
-        data, self._first = self._first or data, b""
-        return bytes(self._member.decompress(data, limit))
+        self._member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+        self._waiting = rest
 
 
 class _Counted(io.RawIOBase):
