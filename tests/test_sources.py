@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from strategies import JSON_VALUES
+from strategies import ANNOUNCEMENTS, JSON_VALUES
 from turnparse import SourceError
 from turnparse._json_array import ArraySplitter, Element
 from turnparse._sources import RawRow, open_source
@@ -37,9 +37,9 @@ CONTENT = st.one_of(
         b"\n" not in data
         and not data.endswith(b"\r")
         and not data.decode("utf-8", "replace").isspace()
-        # At the start of a file these three announce something else than a line of its rows.
+        # At the start of a file these announce something else than a line of its rows.
         and not data.lstrip().startswith(b"[")
-        and not data.startswith((b"\x1f\x8b", BOM))
+        and not data.startswith(ANNOUNCEMENTS)
     )
 )
 LINE_END = st.sampled_from([b"\n", b"\n", b"\r\n"])

@@ -1,12 +1,12 @@
-"""Sources: files, compressed or not, and standard input, cut into raw rows. Nothing here looks inside a row."""
+"""Sources: files, compressed or not, and standard input, cut into chunks of whole rows. Nothing here looks inside a row."""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import sys
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
@@ -15,14 +15,14 @@ import attrs
 
 from turnparse._errors import SourceError, escape, require_path
 from turnparse._json_array import ArraySplitter, Element, Mender
+from turnparse._streams import CHUNK, LONGEST_MAGIC, Counted, damages, is_table, reason, unzipped
 
 STDIN: Final = "-"
-GZIP_MAGIC: Final = b"\x1f\x8b"
-UNZIPPED: Final = 1 << 16
-"""Bytes unzipped at a time: if the next ones prove damaged, at most so many before them are lost."""
 BOM: Final = b"\xef\xbb\xbf"
-CHUNK: Final = 1 << 20
-"""Bytes read at a time from a JSON array: large against a call's cost, small against any machine's memory."""
+UNICODE_SPACES: Final = frozenset([*range(0x1C, 0x20), *range(0x80, 0x100)])
+"""What white space that only `str` knows begins with, as a byte."""
+SPACES: Final = re.compile(rb"\s*")
+LINE_FEEDS: Final = re.compile(rb"\n+")
 
 
 @attrs.frozen
@@ -32,12 +32,52 @@ class RawRow:
     Attributes:
         data: the line without its line end, or the text of an array's element.
         line: the 1-based line where it starts.
-        row: its 0-based number among the rows of its source.
+        row: its 0-based number among the rows of its source, or of its chunk.
     """
 
     data: bytes
     line: int
     row: int
+
+
+@attrs.frozen
+class Chunk:
+    """Some rows of a source that follow each other.
+
+    Attributes:
+        data: whole lines with their ends, of which the very last line of a source may lack its own; of an array, the
+            elements' texts with a line feed after each.
+        line: the 1-based line where the first begins.
+        elements: the rows, if they are elements of an array, else None.
+    """
+
+    data: bytes
+    line: int
+    elements: tuple[RawRow, ...] | None = None
+
+    def rows(self) -> tuple[list[RawRow], int]:
+        """Return the rows, their numbers counted from the chunk's first, and how many blank lines there are."""
+        if self.elements is not None:
+            return list(self.elements), 0
+        rows: list[RawRow] = []
+        blank = 0
+        number, begin, data = self.line, 0, self.data
+        while begin < len(data):
+            if data.startswith(b"\n", begin):
+                # A file may be line feeds and nothing else: a run of them is one step.
+                run = len(LINE_FEEDS.match(data, begin)[0])  # type: ignore[index]  # it does match: see the line above
+                blank, number, begin = blank + run, number + run, begin + run
+                continue
+            end = data.find(b"\n", begin)
+            end = len(data) if end < 0 else end
+            line = data[begin:end]
+            if is_blank(line):
+                blank += 1
+            else:
+                ended = line.removesuffix(b"\r") if end < len(data) else line
+                rows.append(RawRow(ended, number, len(rows)))
+            number, begin = number + 1, end + 1
+        return rows, blank
 
 
 @attrs.define
@@ -47,19 +87,32 @@ class Source:
     Attributes:
         name: what messages call it: its path, control characters escaped, or ``-``.
         path: its path, or ``-``; what is not UTF-8 in it escaped.
-        rows: the raw rows, lazily. Raises `SourceError` if the source proves damaged.
-        blank_lines: how many lines of white space only have been passed over so far.
+        chunks: its rows in chunks, lazily, if it is of JSON. Raises `SourceError` if the source proves damaged.
+        table: the open file, if it holds Arrow batches instead (Parquet or Arrow IPC), else None.
+        blank_lines: how many lines of white space only `rows` has passed over so far.
     """
 
     name: str
     path: str
-    rows: Iterator[RawRow]
+    chunks: Iterator[Chunk]
+    table: IO[bytes] | None = None
     blank_lines: int = 0
+
+    @property
+    def rows(self) -> Iterator[RawRow]:
+        """The raw rows of JSON, lazily, numbered through; instead of `chunks`."""
+        number = 0
+        for chunk in self.chunks:
+            rows, blank = chunk.rows()
+            for row in rows:
+                yield attrs.evolve(row, row=number + row.row)
+            number += len(rows)
+            self.blank_lines += blank
 
 
 @contextmanager
 def open_source(source: str | os.PathLike[str], on_bytes: Callable[[int], object] | None = None) -> Iterator[Source]:
-    """Open a file, or standard input as ``-``; gzip is recognised by its first bytes, not by a name.
+    """Open a file, or standard input as ``-``.
 
     Args:
         source: a path, or ``-``.
@@ -76,7 +129,7 @@ def open_source(source: str | os.PathLike[str], on_bytes: Callable[[int], object
     try:
         raw: IO[bytes] = sys.stdin.buffer if standard else Path(path).open("rb", buffering=0)  # noqa: SIM115  # closed below
     except (OSError, ValueError) as error:
-        raise SourceError(f"expected a readable file, found: {_reason(error)}", source=name) from None
+        raise SourceError(f"expected a readable file, found: {reason(error)}", source=name) from None
     try:
         yield _opened(name, path.encode("utf-8", "backslashreplace").decode(), raw, on_bytes)
     finally:
@@ -85,132 +138,137 @@ def open_source(source: str | os.PathLike[str], on_bytes: Callable[[int], object
 
 
 def _opened(name: str, path: str, raw: IO[bytes], on_bytes: Callable[[int], object] | None) -> Source:
-    counted: io.RawIOBase = _Counted(raw, on_bytes)
-    buffered = io.BufferedReader(counted, CHUNK)
-    result = Source(name, path, iter(()))
+    buffered: Any = io.BufferedReader(Counted(raw, on_bytes), CHUNK)
     try:
-        zipped = buffered.peek(len(GZIP_MAGIC)).startswith(GZIP_MAGIC)
+        begin = buffered.peek(LONGEST_MAGIC)
     except (OSError, ValueError) as error:
-        raise SourceError(f"expected a readable file, found: {_reason(error)}", source=name) from None
-    unzipped: io.RawIOBase = Gunzipped(buffered)
-    stream: IO[bytes] = io.BufferedReader(unzipped, UNZIPPED) if zipped else buffered
-    result.rows = _guarded(_rows(stream, result), name)
-    return result
+        raise SourceError(f"expected a readable file, found: {reason(error)}", source=name) from None
+    if not is_table(begin):
+        return Source(name, path, _guarded(_chunks(unzipped(buffered, begin)), name))
+    if path == STDIN:
+        msg = "expected JSON on standard input, found Parquet or Arrow: name its file, for such formats need seeking"
+        raise SourceError(msg, source=name)
+    return Source(name, path, iter(()), raw)
 
 
-class Gunzipped(io.RawIOBase):
-    """What is in a gzip stream, of one member or several; an error comes only after all that was read before it."""
-
-    def __init__(self, stream: Any) -> None:
-        super().__init__()
-        self._stream = stream
-        self._member: Any = None
-        self._waiting = b""
-        self._ended = False
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # the io module passes a memoryview
-        while not self._ended:
-            if self._member is None or self._member.eof:
-                self._begin()
-                continue
-            data, self._waiting = self._waiting, b""
-            if not data and self._member.needs_input and not (data := self._stream.read1(CHUNK)):
-                raise EOFError("the file was cut off inside its compressed data")
-            out: bytes = self._member.decompress(data, min(len(buffer), UNZIPPED))
-            if out:
-                buffer[: len(out)] = out
-                return len(out)
-        return 0
-
-    def _begin(self) -> None:
-        """Begin the next member, or see that there is none."""
-        from isal import igzip_lib
-
-        rest = b"" if self._member is None else self._member.unused_data
-        # Members may be padded with zeros, as tape drives did.
-        while not rest.strip(b"\0"):
-            rest = self._stream.read1(CHUNK)
-            if not rest:
-                self._ended = True
-                return
-        rest = rest.lstrip(b"\0") if self._member is not None else rest
-        while len(rest) < len(GZIP_MAGIC) and (more := self._stream.read1(CHUNK)):
-            rest += more
-        if not rest.startswith(GZIP_MAGIC):
-            raise ValueError("something that is not gzip follows the compressed data")
-        self._member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-        self._waiting = rest
-
-
-class _Counted(io.RawIOBase):
-    """A raw stream that tells how much was read from it."""
-
-    def __init__(self, raw: IO[bytes], on_bytes: Callable[[int], object] | None) -> None:
-        super().__init__()
-        self._raw = raw
-        self._on_bytes = on_bytes
-        self._begins = True
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # the io module passes a memoryview
-        data = self._raw.read(len(buffer))
-        while self._begins and data and len(data) < len(GZIP_MAGIC) <= len(buffer):
-            # A pipe may hand over one byte at a time; the first two tell what is in it.
-            more = self._raw.read(len(buffer) - len(data))
-            data += more
-            self._begins = bool(more)
-        self._begins = False
-        buffer[: len(data)] = data
-        if self._on_bytes is not None:
-            self._on_bytes(len(data))
-        return len(data)
-
-
-def _guarded(rows: Iterator[RawRow], name: str) -> Iterator[RawRow]:
-    """Yield from *rows*, with what a damaged file raises turned into our own error."""
-    from isal import igzip_lib
-
+def _guarded(chunks: Iterator[Chunk], name: str) -> Iterator[Chunk]:
+    """Yield from *chunks*, with what a damaged file raises turned into our own error."""
     try:
-        yield from rows
-    except (EOFError, OSError, ValueError, zlib.error, igzip_lib.IsalError) as error:  # type: ignore[misc]  # isal types it loosely
-        raise SourceError(f"expected to read the source to its end, found: {_reason(error)}", source=name) from None
+        yield from chunks
+    except damages() as error:
+        raise SourceError(f"expected to read the source to its end, found: {reason(error)}", source=name) from None
 
 
-def _reason(error: Exception) -> str:
-    return escape(getattr(error, "strerror", None) or str(error) or type(error).__name__, 200)
+def _chunks(stream: io.BufferedReader) -> Iterator[Chunk]:
+    """Yield the chunks of JSON lines, or of a JSON array if the first thing in the stream is a bracket."""
+    head = b""
+    while len(head) < len(BOM) and (data := stream.read1(CHUNK)):
+        head += data
+    head = head.removeprefix(BOM)
+    line = 1
+    while True:
+        # Blank lines are counted and let go, however many there are.
+        begin = _end_of_blank_lines(head)
+        if begin:
+            yield Chunk(head[:begin], line)
+            line += head.count(b"\n", 0, begin)
+            head = head[begin:]
+        if not _may_be_blank(head) or not (data := stream.read1(CHUNK)):
+            break
+        head += data
+    if head.lstrip().startswith(b"["):
+        splitter = ArraySplitter(line)
+        yield from _grouped(_elements(splitter, head, stream))
+        # What follows the array is read as lines: a file of lines may begin with a list.
+        head, line = splitter.rest, splitter.line
+        while b"\n" not in head and (data := stream.read1(CHUNK)):
+            head += data
+        first, end, rest = head.partition(b"\n")
+        if is_blank(first):
+            head, line = rest, line + len(end)
+    yield from _line_chunks(head, line, stream)
 
 
-def _rows(stream: IO[bytes], source: Source) -> Iterator[RawRow]:
-    """Yield the rows of JSON lines, or of a JSON array if the first thing in the stream is a bracket."""
-    lines: Iterator[bytes] = iter(stream)
-    line_number, row = 0, 0
-    may_be_array = True
-    while (line := next(lines, None)) is not None:
-        line_number += 1
-        data = line.removeprefix(BOM) if line_number == 1 else line
-        if _is_blank(data):
-            source.blank_lines += 1
-        elif may_be_array and data.lstrip().startswith(b"["):
-            may_be_array = False
-            splitter = ArraySplitter(line_number)
-            for element, at in _elements(splitter, data, stream):
-                yield RawRow(element, at, row)
-                row += 1
-            # What follows the array is read as lines: a file of lines may begin with a list.
-            lines = _lines_after(splitter.rest, stream)
-            line_number = splitter.line - 1
-            if _is_blank(splitter.rest.split(b"\n", 1)[0]):
-                next(lines, None)
-                line_number += 1
-        else:
-            may_be_array = False
-            yield RawRow(_without_end(data), line_number, row)
-            row += 1
+def _end_of_blank_lines(head: bytes) -> int:
+    """Return where the first line of *head* begins that is not blank, or is not whole."""
+    begin = end = 0
+    while end >= 0:
+        solid = SPACES.match(head, begin).end()  # type: ignore[union-attr]  # it matches nothing too
+        begin = head.rfind(b"\n", begin, solid) + 1 or begin
+        end = head.find(b"\n", begin)
+        if end < 0 or not is_blank(head[begin:end]):
+            break
+        begin = end + 1
+    return begin
+
+
+def _may_be_blank(line: bytes) -> bool:
+    """Tell whether *line*, of which more may follow, is white space so far."""
+    bare = line.lstrip()
+    # The last character may not be whole yet.
+    return not bare or (bare[0] in UNICODE_SPACES and not bare.decode("utf-8", "ignore").strip())
+
+
+def _line_chunks(begun: bytes, line: int, stream: io.BufferedReader) -> Iterator[Chunk]:
+    """Yield what *stream* holds after *begun*, in chunks cut after a line feed; the first line's number is *line*."""
+    parts, size, last = [begun], len(begun), 0 if b"\n" in begun else -1
+    failure: Exception | None = None
+    data = begun
+    while data or parts:
+        try:
+            data = stream.read1(CHUNK)
+        except damages() as error:
+            # What was read before the damage is sound, but for the line that it cuts.
+            failure, data = error, b""
+        if data:
+            parts.append(data)
+            size += len(data)
+            last = len(parts) - 1 if b"\n" in data else last
+            if size < CHUNK or last < 0:
+                continue
+        elif failure is None:
+            last = len(parts)
+        elif last < 0:
+            break
+        cut = parts[last].rfind(b"\n") + 1 if last < len(parts) else 0
+        # The parts are let go before the whole is used: a line may be as long as memory allows.
+        left = [parts[last][cut:], *parts[last + 1 :]] if last < len(parts) else []
+        parts[last:] = [parts[last][:cut]] if last < len(parts) else []
+        whole = b"".join(parts)
+        parts, last = [part for part in left if part], -1
+        size = sum(map(len, parts))
+        if whole:
+            yield Chunk(whole, line)
+            line += whole.count(b"\n")
+        del whole
+        if failure is not None:
+            break
+    if failure is not None:
+        raise failure
+
+
+def _grouped(elements: Iterable[Element]) -> Iterator[Chunk]:
+    """Yield the elements of an array in chunks; what is there before an error is yielded before it is raised."""
+    rows: list[RawRow] = []
+    size = 0
+    failure: Exception | None = None
+    source = iter(elements)
+    while failure is None:
+        element = None
+        try:
+            element = next(source, None)
+        except damages() as error:
+            failure = error
+        if element is not None:
+            rows.append(RawRow(element[0], element[1], len(rows)))
+            size += len(element[0])
+        if rows and (element is None or size >= CHUNK):
+            yield Chunk(b"\n".join(row.data for row in rows) + b"\n", rows[0].line, tuple(rows))
+            rows, size = [], 0
+        if element is None:
+            break
+    if failure is not None:
+        raise failure
 
 
 def _elements(splitter: ArraySplitter, first: bytes, stream: IO[bytes]) -> Iterator[Element]:
@@ -251,24 +309,10 @@ def _elements(splitter: ArraySplitter, first: bytes, stream: IO[bytes]) -> Itera
         raise ValueError("the array has no end: the file was cut off")
 
 
-def _lines_after(rest: bytes, stream: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines of *rest*, the last of which *stream* continues, and then those of *stream*."""
-    *whole, begun = rest.split(b"\n")
-    for line in whole:
-        yield line + b"\n"
-    if line := begun + stream.readline():
-        yield line
-    yield from stream
-
-
-def _is_blank(line: bytes) -> bool:
+def is_blank(line: bytes) -> bool:
+    """Tell whether *line* is white space only, as `str` knows it."""
     bare = line.strip()
     if not bare:
         return True
     # White space that only `str` knows is rare enough to be looked for only where no row begins.
     return bare[0] not in b"{[" and bare.decode("utf-8", "replace").isspace()
-
-
-def _without_end(line: bytes) -> bytes:
-    """Return *line* without its line end, which is a line feed, or a carriage return and a line feed."""
-    return line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
