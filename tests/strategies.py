@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from hypothesis import strategies as st
 from hypothesis.extra.lark import from_lark
 
@@ -139,3 +141,85 @@ def in_utf8(texts: tuple[str, ...]) -> bool:
 
 PAIR_ROWS = st.lists(st.one_of(regular_pairs(), regular_pairs(), text_pairs().filter(in_utf8)), max_size=8)
 """Rows of a column: mostly regular, and now and then odd."""
+
+ESCAPED_TEXT = st.lists(
+    st.one_of(
+        st.sampled_from([*map(chr, range(0x20)), '"', "\\", '\\"', "\\u0000", "\x7f", "\x80", " ", "!", "#", "/", "]"]),
+        st.sampled_from(
+            ["a", "é", "日本", "\u2028", "\U0001f600", "\U0010ffff", '"}]', '"},{"role":"user","content":"']
+        ),
+        st.text(st.characters(exclude_categories=["Cs"]), max_size=3),
+    ),
+    max_size=8,
+).map("".join)
+"""What JSON escapes, what stands next to it, what looks like JSON, and now and then anything that UTF-8 has."""
+
+SPEAKERS = st.one_of(
+    st.sampled_from(["user", "assistant"]), st.sampled_from(["user", "assistant", "system"]), ESCAPED_TEXT
+)
+"""The roles of messages: mostly the usual ones."""
+
+COLUMN_TYPES: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (pa.string(), ESCAPED_TEXT),
+    (pa.large_string(), st.sampled_from(["train.jsonl", 'a"b'])),
+    (pa.string_view(), ESCAPED_TEXT),
+    (pa.dictionary(pa.int32(), pa.string()), ESCAPED_TEXT),
+    (pa.int64(), st.integers(-(1 << 63), (1 << 63) - 1)),
+    (pa.uint64(), st.integers(0, (1 << 64) - 1)),
+    (pa.int8(), st.integers(-128, 127)),
+    (pa.float64(), st.floats()),
+    (pa.float32(), st.floats(width=32)),
+    (pa.bool_(), st.booleans()),
+    (pa.null(), st.none()),
+    (pa.date32(), st.dates()),
+    (pa.list_(pa.string()), st.lists(st.none() | ESCAPED_TEXT, max_size=3)),
+    (
+        pa.struct([("role", pa.string()), ("content", pa.string())]),
+        st.builds(dict, role=SPEAKERS, content=ESCAPED_TEXT),
+    ),
+    (
+        pa.list_(pa.struct([("content", pa.string()), ("role", pa.string())])),
+        st.lists(st.builds(dict, content=ESCAPED_TEXT, role=SPEAKERS), max_size=2),
+    ),
+]
+"""Types of columns that are not messages, though some are like them, and their values."""
+
+
+@st.composite
+def message_columns(draw: st.DrawFn, rows: int) -> Any:
+    """Draw an array of lists of messages, such as ``[[{"role": "user", "content": "Hi"}], None, []]``, of any layout.
+
+    Its lists may not begin at the first message, there may be messages below a null, and, seldom, a null in a list.
+    """
+    lists = draw(
+        st.lists(st.lists(st.tuples(SPEAKERS, ESCAPED_TEXT), max_size=3), min_size=rows + 2, max_size=rows + 2)
+    )
+    parts: list[list[str | None]] = [[message[part] for one in lists for message in one] for part in (0, 1)]
+    if parts[0] and draw(st.integers(0, 7)) == 0:
+        draw(st.sampled_from(parts))[draw(st.integers(0, len(parts[0]) - 1))] = None
+    strings = st.sampled_from([pa.string(), pa.string(), pa.large_string()])
+    messages = pa.StructArray.from_arrays([pa.array(part, draw(strings)) for part in parts], ["role", "content"])
+    ends = [0, *accumulate(map(len, lists))]
+    nulls = draw(st.lists(st.booleans(), min_size=len(lists), max_size=len(lists))) if draw(st.booleans()) else None
+    made, width = draw(st.sampled_from([(pa.ListArray, pa.int32())] * 3 + [(pa.LargeListArray, pa.int64())]))
+    # The first list, and the last, are cut off: what is left begins somewhere in all of its buffers.
+    mask = None if nulls is None else pa.array(nulls)
+    return made.from_arrays(pa.array(ends, width), messages, mask=mask).slice(1, rows)
+
+
+@st.composite
+def other_columns(draw: st.DrawFn, rows: int, kind: Any, values: st.SearchStrategy[Any]) -> Any:
+    """Draw an array of type *kind*, such as ``[1, None, 3]``, a slice of a longer one."""
+    drawn = draw(st.lists(st.none() | values, min_size=rows + 2, max_size=rows + 2))
+    array = pa.array(drawn, pa.string()).dictionary_encode() if pa.types.is_dictionary(kind) else pa.array(drawn, kind)
+    return array.slice(1, rows)
+
+
+@st.composite
+def record_batches(draw: st.DrawFn) -> Any:
+    """Draw a record batch: columns of messages, mostly, and others, in any order, of any names, or none at all."""
+    rows = draw(st.integers(0, 6))
+    names = draw(st.lists(st.sampled_from(["prompt", "chosen"]) | ESCAPED_TEXT, unique=True, max_size=4))
+    others = st.sampled_from(COLUMN_TYPES).flatmap(lambda typed: other_columns(rows, *typed))
+    columns = [draw(message_columns(rows) | message_columns(rows) | others) for _ in names]
+    return pa.RecordBatch.from_arrays(columns, names=names)
