@@ -308,7 +308,7 @@ def test_a_file_that_grows_too_large_is_not_left_half_written(tmp_path: Path, na
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--output", "out.parquet"],
+        ["--output", "out.csv"],
         ["--output", "."],
         ["--to", "nowhere", "--output", "out.jsonl"],
         ["--preset", "lenient", "--output", "out.jsonl"],
@@ -343,7 +343,7 @@ def test_bad_usage_is_exit_code_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert source.read_bytes() == GOOD_LINE
 
 
-@pytest.mark.parametrize("source", ["missing.jsonl", ".", "cut.jsonl.gz"])
+@pytest.mark.parametrize("source", ["missing.jsonl", "*.parquet", "cut.jsonl.gz"])
 def test_no_readable_source_is_exit_code_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     """When no source gives a row, there is a message that names it, and no output."""
     monkeypatch.chdir(tmp_path)

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 import turnparse
 from strategies import DIALECTS, HH, LABELS, PAIR_ROWS, TEXT, in_utf8, regular_pairs, text_pairs
-from turnparse import Dialect
+from turnparse import Dialect, RowError
 from turnparse._batches import BatchConverter
 from turnparse._buffers import BLOCK, Literals
 from turnparse._codes import PRESETS
 from turnparse._columns import Markers, TextColumn, read_pairs, strip
-from turnparse._job import Job
-from turnparse._sources import RawRow
+from turnparse._job import Job, unread
+from turnparse._rows import decode
 from turnparse._summary import Summary
 
 TYPES = [
@@ -42,14 +42,22 @@ def one_by_one(rows: list[dict[str, Any]], **options: Any) -> tuple[list[Any], l
     job = Job.of(**OPTIONS | options)
     records, aside, counts = [], [], Summary(rows_in=len(rows))
     for number, row in enumerate(rows):
-        verdict = job.verdict(RawRow(json.dumps(row).encode(), number + 1, number), "rows")
-        counts.diagnostics.update(verdict.judgement.codes)
-        if verdict.judgement.relation is not None:
-            counts.relations[verdict.judgement.relation] += 1
-        if verdict.line is None:
-            aside.append((number, verdict.judgement.codes))
+        item = kept = None
+        try:
+            row = decode(json.dumps(row).encode())  # noqa: PLW2901  # as a file has it
+            item = job.read(row)
+            kept = job.kept(row, item)
+            judgement = job.judge(item, kept)
+        except RowError as error:
+            judgement = unread(error)
+        counts.diagnostics.update(judgement.codes)
+        if judgement.relation is not None:
+            counts.relations[judgement.relation] += 1
+        if judgement.item is None or judgement.message:
+            aside.append((number, judgement.codes))
         else:
-            records.append(json.loads(verdict.line))
+            record = job.target.record(judgement.item, job.side)
+            records.append((kept or {}) | record)
     counts.rows_out = counts.records_out = len(records)
     counts.rows_set_aside = len(aside)
     return records, aside, counts

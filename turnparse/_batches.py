@@ -1,10 +1,10 @@
-"""Converting Arrow batches: regular rows by the columns reader, all others by the per-row calls, in order again."""
+"""Judging Arrow batches: regular rows by the columns reader, all others by the per-row calls."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import pairwise
 from typing import Any, Final
 
 import attrs
@@ -12,16 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from turnparse._buffers import Mask
 from turnparse._columns import Markers, TextColumn, read_column, read_pairs
-from turnparse._errors import RowError, TurnparseError
+from turnparse._errors import RowError, TurnparseError, escape
 from turnparse._job import Job, Judgement, unread
-from turnparse._message_columns import MESSAGE, message_lists, pair_messages, whole_messages
+from turnparse._message_columns import pair_messages, whole_messages
 from turnparse._model import Message
 from turnparse._policies import Item
 from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT, RedTeamAttempt, wrong_type
 from turnparse._render import render
 from turnparse._summary import Summary
-from turnparse._target import Kind, kind_of, part_of
+from turnparse._target import Kind, kind_of
 
 METADATA_TYPES: Final = {
     "min_harmlessness_score_transcript": pa.float64(),
@@ -36,8 +37,8 @@ METADATA_TYPES: Final = {
 }
 """{metadata field of a red-team attempt: its type}."""
 
-ROWS_PER_SLICE: Final = 32
-"""A batch that its odd rows cut into slices shorter than this is put in order by copying: slices have a cost each."""
+Original = Mapping[str, Any] | RowError
+"""A row as JSON has it, or why it could not be read."""
 
 MOST_INTEGER: Final = (1 << 63) - 1
 """The largest number in a column of integers."""
@@ -57,24 +58,77 @@ class Refused:
 
 
 @attrs.frozen
-class BatchResult:
-    """What a batch became.
+class Judged:
+    """What is known of the rows of a batch.
 
     Attributes:
-        rows: the rows written, in order, as record batches of one schema.
-        refused: the rows set aside, in order.
-        counts: what became of them all.
-        regular: how many rows the columns reader finished.
+        batch: the rows; a `pyarrow.RecordBatch`.
+        originals: the rows as JSON has them, where they were decoded one by one; else None.
+        regular: which rows the columns reader finished; length rows.
+        columns: the target's columns, and metadata if the batch has it; each of length rows. In rows that are not
+            regular they hold something or other.
+        written: the other rows that are to be written, as places in the batch, ascending.
+        judgements: what was made of each of *written*.
+        refused: the rows that are set aside, in order.
+        counts: what became of them all, but for rows written and set aside: see `settled`.
     """
 
-    rows: list[Any]
+    batch: Any
+    originals: Sequence[Original] | None
+    regular: Mask
+    columns: list[Any]
+    written: list[int]
+    judgements: list[Judgement]
     refused: list[Refused]
     counts: Summary
-    regular: int
+
+    @property
+    def items(self) -> list[Item]:
+        """The rows of *written*, mended."""
+        return [judgement.item for judgement in self.judgements if judgement.item is not None]
+
+    def row(self, index: int) -> Mapping[str, Any]:
+        """Return row *index* as JSON has it; it must not be one that could not be read."""
+        if self.originals is None:
+            rows: list[dict[str, Any]] = self.batch.slice(index, 1).to_pylist()
+            return rows[0]
+        original = self.originals[index]
+        return {} if isinstance(original, RowError) else original
+
+    def without(self, misfits: Mapping[int, Judgement]) -> Judged:
+        """Return the same rows but with *misfits*, {place in the batch: why}, set aside too."""
+        if not misfits:
+            return self
+        regular = self.regular.copy()
+        regular[list(misfits)] = False
+        left = [at for at, index in enumerate(self.written) if index not in misfits]
+        codes = dict(zip(self.written, (judgement.codes for judgement in self.judgements), strict=True))
+        refused = [
+            Refused(index, attrs.evolve(judgement, codes=[*dict.fromkeys([*judgement.codes, *codes.get(index, [])])]))
+            for index, judgement in misfits.items()
+        ]
+        counts = Summary()
+        counts.add(self.counts)
+        for judgement in misfits.values():
+            counts.diagnostics[judgement.codes[0]] += 1
+        return attrs.evolve(
+            self,
+            regular=regular,
+            written=[self.written[at] for at in left],
+            judgements=[self.judgements[at] for at in left],
+            refused=sorted(self.refused + refused, key=lambda one: one.index),
+            counts=counts,
+        )
+
+    def settled(self) -> Summary:
+        """Return the counts, with the rows written and set aside."""
+        self.counts.rows_set_aside = len(self.refused)
+        self.counts.rows_out = self.counts.records_out = len(self.batch) - len(self.refused)
+        return self.counts
 
 
 class BatchConverter:
-    """Converts batches of one run.
+    """Judges the batches of one run.
 
     Args:
         job: what is done with each row.
@@ -115,63 +169,68 @@ class BatchConverter:
         taken = [one for one in judged if one.item is not None and kind_of(one.item) in self.job.target.takes]
         return bool(taken) and not any(one.codes or one.message for one in taken)
 
-    def schema(self, names: Sequence[str]) -> Any:
-        """Return the schema of what is written of a table with the columns *names*, without those that travel along."""
-        fields = [(name, pa.list_(MESSAGE)) for name in self.job.target.columns]
-        return pa.schema(fields + (list(METADATA_TYPES.items()) if self._has_metadata(names) else []))
-
-    def _has_metadata(self, names: Sequence[str]) -> bool:
+    def has_metadata(self, names: Sequence[str]) -> bool:
         """Tell whether metadata of attempts is written of a table with the columns *names*."""
         columns = self.job.columns
         attempts = columns.transcript in names and (columns.transcript == TRANSCRIPT or not KEYS.isdisjoint(names))
         return self.job.target.metadata and attempts
 
-    def convert(self, batch: Any) -> BatchResult:
-        """Return what *batch*, a `pyarrow.RecordBatch`, becomes."""
-        regular, columns = self._regular(batch)
+    def judge(self, batch: Any, originals: Sequence[Original] | None = None) -> Judged:
+        """Return what is to become of the rows of *batch*, a `pyarrow.RecordBatch`.
+
+        Args:
+            batch: the columns of texts that are read, and what else there is.
+            originals: the rows as JSON has them, if they were decoded one by one; where one is no row of the batch's
+                kind the batch holds null.
+        """
+        regular, columns = self._regular(batch, originals)
         odd = np.flatnonzero(~regular)
         counts = Summary(rows_in=len(batch))
-        items: list[Item] = []
         written: list[int] = []
+        judgements: list[Judgement] = []
         refused: list[Refused] = []
-        for index, row in zip(odd.tolist(), self._rows(batch, odd), strict=True):
-            judgement = self._judged(row)
+        rows = self.rows(batch, odd) if originals is None else [originals[index] for index in odd.tolist()]
+        for index, row in zip(odd.tolist(), rows, strict=True):
+            judgement = self._judged(row, in_arrow=originals is None)
             counts.diagnostics.update(judgement.codes)
             if judgement.relation is not None:
                 counts.relations[judgement.relation] += 1
             if judgement.item is None or judgement.message:
                 refused.append(Refused(index, judgement))
             else:
-                items.append(judgement.item)
                 written.append(index)
+                judgements.append(judgement)
         finished = len(batch) - len(odd)
-        if finished and self._clashes(batch):
-            counts.diagnostics["column-clash"] += finished
-        if finished and self.job.columns.chosen in batch.schema.names:
-            counts.relations["last-turn"] += finished
-        counts.rows_set_aside = len(refused)
-        counts.rows_out = counts.records_out = len(batch) - len(refused)
-        pieces = self._merged(batch, regular, columns, items, np.array(written, np.int64))
-        return BatchResult(pieces, refused, counts, finished)
+        if finished:
+            clashes = self._clashes(batch, originals, regular)
+            if clashes:
+                counts.diagnostics["column-clash"] += clashes
+            if self.job.columns.chosen in batch.schema.names:
+                counts.relations["last-turn"] += finished
+        return Judged(batch, originals, regular, columns, written, judgements, refused, counts)
 
-    def _is_mixed(self, names: Sequence[str]) -> bool:
+    def is_mixed(self, names: Sequence[str]) -> bool:
         """Tell whether what travels along is another matter for each row, since rows may be of several kinds."""
         columns = self.job.columns
         kinds = [(columns.chosen, columns.rejected), (columns.transcript,), (columns.text,)]
         # Half of a pair's columns is no kind, but it is none that a row of another kind reads either.
         return self.job.keep_columns and sum(set(kind) <= set(names) for kind in kinds) > 1
 
-    def _clashes(self, batch: Any) -> bool:
-        """Tell whether a column of regular rows that should travel along has the name of one that is written."""
+    def _clashes(self, batch: Any, originals: Sequence[Original] | None, regular: Mask) -> int:
+        """Return how many regular rows have a column to travel along of the name of one that is written."""
         if not self.job.keep_columns:
-            return False
-        kind, read = self._kind(batch)
-        written = self.job.target.written(kind) if kind else set()
-        return not written.isdisjoint(set(batch.schema.names) - read)
+            return 0
+        kind, read = self.kind(batch.schema.names)
+        written = self.job.written(kind) if kind else set()
+        if originals is None:
+            clash = not written.isdisjoint(set(batch.schema.names) - read)
+            return int(regular.sum()) if clash else 0
+        rows = (originals[index] for index in np.flatnonzero(regular).tolist())
+        return sum(not isinstance(row, RowError) and not written.isdisjoint(set(row) - read) for row in rows)
 
-    def _kind(self, batch: Any) -> tuple[Kind | None, set[str]]:
-        """Return the kind that regular rows of *batch* have, and the columns that are read of them."""
-        names, columns = batch.schema.names, self.job.columns
+    def kind(self, names: Sequence[str]) -> tuple[Kind | None, set[str]]:
+        """Return the kind that regular rows of a batch with columns *names* have, and the columns that are read of them."""
+        columns = self.job.columns
         if columns.chosen in names and columns.rejected in names:
             return "pair", {columns.chosen, columns.rejected}
         if columns.transcript in names:
@@ -180,37 +239,32 @@ class BatchConverter:
             return "red-team", {columns.transcript, *(KEYS if self.job.target.metadata else ())}
         return ("transcript", {columns.text}) if columns.text in names else (None, set())
 
-    def _judged(self, row: Mapping[str, Any]) -> Judgement:
+    def _judged(self, row: Original, *, in_arrow: bool) -> Judgement:
+        if isinstance(row, RowError):
+            return unread(row)
         try:
             item = self.job.read(row)
         except RowError as error:
             return unread(error)
-        if isinstance(item, RedTeamAttempt) and abs(item.red_team_member_id or 0) > MOST_INTEGER:
+        if in_arrow and isinstance(item, RedTeamAttempt) and abs(item.red_team_member_id or 0) > MOST_INTEGER:
             return unread(wrong_type("red_team_member_id", item.red_team_member_id, "a number of 64 bits"))
-        return self.job.judge(item, self._extra(row, item))
+        return self.job.judge(item, self.job.kept(row, item))
 
-    def _extra(self, row: Mapping[str, Any], item: Item) -> dict[str, Any]:
-        """Return the columns of *row* that travel along."""
-        if not self.job.keep_columns:
-            return {}
-        if isinstance(item, RedTeamAttempt) and self.job.target.metadata:
-            return item.extra
-        read = self.job.columns.read_by(row)
-        return {name: value for name, value in row.items() if name not in read}
-
-    def _rows(self, batch: Any, index: Any) -> list[dict[str, Any]]:
+    def rows(self, batch: Any, index: Any) -> list[dict[str, Any]]:
         """Return the rows *index* of *batch* as JSON has them."""
         if not len(index):
             return []
         rows: list[dict[str, Any]] = batch.take(pa.array(index)).to_pylist()
         return rows
 
-    def _regular(self, batch: Any) -> tuple[Any, list[Any]]:
+    def _regular(self, batch: Any, originals: Sequence[Original] | None) -> tuple[Any, list[Any]]:
         """Return which rows are regular, and the target's columns; in other rows they hold something or other."""
         none = np.zeros(len(batch), np.bool_)
-        if self.markers is None or not self.takes_regular or self._is_mixed(batch.schema.names):
+        if self.markers is None or not self.takes_regular:
             return none, []
-        kind, _ = self._kind(batch)
+        if originals is None and self.is_mixed(batch.schema.names):
+            return none, []
+        kind, _ = self.kind(batch.schema.names)
         if kind == "pair":
             return self._regular_pairs(batch)
         names = (self.job.columns.transcript, self.job.columns.text)
@@ -228,7 +282,7 @@ class BatchConverter:
             if side.null_count:
                 regular &= side.is_valid().to_numpy(zero_copy_only=False)
         columns = [pair_messages(pairs, part, self.job.side) for part in self.job.target.columns.values()]
-        if self._has_metadata(batch.schema.names):
+        if self.has_metadata(batch.schema.names):
             columns += [pa.nulls(len(batch), kind) for kind in METADATA_TYPES.values()]
         return regular, columns
 
@@ -237,7 +291,7 @@ class BatchConverter:
         texts = _text(batch.column(name))
         if texts is None or self.markers is None or kind not in self.job.target.takes:
             return none, []
-        metadata = self._metadata(batch) if self._has_metadata(batch.schema.names) else []
+        metadata = self._metadata(batch) if self.has_metadata(batch.schema.names) else []
         if metadata is None:
             return none, []
         turns = read_column(TextColumn.of(texts), self.markers)
@@ -271,65 +325,6 @@ class BatchConverter:
                 return None
         return found
 
-    def _merged(self, batch: Any, regular: Any, columns: list[Any], items: list[Item], written: Any) -> list[Any]:
-        """Return the regular rows and the mended items, in the order of *batch*, as record batches."""
-        schema = self.schema(batch.schema.names)
-        finished = np.flatnonzero(regular)
-        if self._is_mixed(batch.schema.names):
-            return self._records(batch, items, written)
-        whole = [pa.RecordBatch.from_arrays(columns, schema=schema)] if columns else []
-        others = (
-            [pa.RecordBatch.from_arrays(self._columns_of(items, batch.schema.names), schema=schema)] if items else []
-        )
-        if not whole or not len(finished):
-            return self._with_kept(batch, others, written)
-        order = np.sort(np.concatenate([finished, written]))
-        # Where each row comes from: its own place in the batch, or, after all of that, its place among the others.
-        source = np.arange(len(batch))
-        source[written] = len(batch) + np.arange(len(written))
-        return self._with_kept(batch, _gathered(whole + others, source[order]), order)
-
-    def _records(self, batch: Any, items: Sequence[Item], written: Any) -> list[Any]:
-        """Return *items*, the rows *written* of *batch*, with what travels along of each."""
-        schema = self.schema(batch.schema.names)
-        for field in batch.schema:
-            schema = schema if field.name in schema.names else schema.append(field)
-        rows = zip(items, self._rows(batch, written), strict=True)
-        records = [self._extra(row, item) | self.job.target.record(item, self.job.side) for item, row in rows]
-        return [pa.RecordBatch.from_pylist(records, schema=schema)] if records else []
-
-    def _with_kept(self, batch: Any, pieces: list[Any], order: Any) -> list[Any]:
-        """Return *pieces* with the columns of *batch* that travel along, of its rows *order*."""
-        if not self.job.keep_columns or not pieces:
-            return pieces
-        _, read = self._kind(batch)
-        left = [name for name in batch.schema.names if name not in read.union(self.schema(batch.schema.names).names)]
-        kept = batch.select(left).take(pa.array(order))
-        result, at = [], 0
-        for piece in pieces:
-            slice_ = kept.slice(at, len(piece))
-            at += len(piece)
-            fields = [*piece.schema, *slice_.schema]
-            result.append(pa.RecordBatch.from_arrays([*piece.columns, *slice_.columns], schema=pa.schema(fields)))
-        return result
-
-    def _columns_of(self, items: Sequence[Item], names: Sequence[str]) -> list[Any]:
-        """Return the target's columns for *items*."""
-        target = self.job.target
-        columns = []
-        for part in target.columns.values():
-            runs = [part_of(item, part, self.job.side) for item in items]
-            turns = [turn for run in runs for turn in run]
-            offsets = np.zeros(len(runs) + 1, np.int32)
-            np.cumsum([len(run) for run in runs], out=offsets[1:])
-            roles = pa.array([turn.role for turn in turns], pa.string())
-            contents = pa.array([turn.content for turn in turns], pa.string())
-            columns.append(message_lists(offsets, roles, contents))
-        if self._has_metadata(names):
-            rows = [item.metadata() if isinstance(item, RedTeamAttempt) else {} for item in items]
-            columns += [pa.array([row.get(name) for row in rows], kind) for name, kind in METADATA_TYPES.items()]
-        return columns
-
 
 def _has_null_items(column: Any) -> bool:
     lists = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
@@ -346,20 +341,10 @@ def _text(column: Any) -> Any:
     return None
 
 
-def _gathered(batches: list[Any], source: Any) -> list[Any]:
-    """Return the rows *source*, counted through *batches*, as record batches: as slices, or, if these are short, copied."""
-    cuts = np.flatnonzero(np.diff(source) != 1) + 1
-    edges = [0, *cuts.tolist(), len(source)]
-    if ROWS_PER_SLICE * len(cuts) > len(source):
-        table = pa.Table.from_batches(batches).combine_chunks().take(pa.array(source))
-        return list(table.combine_chunks().to_batches())
-    first = len(batches[0])
-    pieces = []
-    for begin, end in pairwise(edges):
-        at = int(source[begin])
-        # A run that goes from one batch on into the next is two slices.
-        inside = min(end - begin, first - at) if at < first else end - begin
-        pieces.append(batches[0].slice(at, inside) if at < first else batches[1].slice(at - first, inside))
-        if inside < end - begin:
-            pieces.append(batches[1].slice(0, end - begin - inside))
-    return pieces
+def warn_if_slow(converter: BatchConverter) -> None:
+    """Say so, once, if the columns reader cannot serve a dialect."""
+    job = converter.job
+    if not converter.by_columns and job.diagnostics != "all":
+        msg = f"the dialect {escape(job.dialect.name)} is not flat: its rows are read one by one"
+        # The caller of the public call that called this.
+        warnings.warn(msg, RuntimeWarning, stacklevel=3)

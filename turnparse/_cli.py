@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -15,6 +16,8 @@ from turnparse._codes import CODES, PRESETS
 from turnparse._convert import convert as convert_sources
 from turnparse._dialect import DEFAULT, resolve, shipped_names
 from turnparse._errors import DialectError, IncompleteError, OptionError, SourceError, TurnparseError, escape
+from turnparse._shards import shards_of
+from turnparse._sinks import FORMATS
 from turnparse._sources import STDIN
 from turnparse._summary import Summary
 from turnparse._target import SIDES, targets
@@ -81,7 +84,18 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
 @click.option("--to", metavar="TARGET", default="trl", show_default=True, help="See `turnparse targets`.")
 @click.option(
-    "--output", "-o", required=True, help="A file that ends in .jsonl or .jsonl.gz, or - for standard output."
+    "--output",
+    "-o",
+    required=True,
+    help=f"A file that ends in {', '.join('.' + ending for ending in FORMATS)}; a folder, for an output a source; "
+    "or - for standard output.",
+)
+@click.option("--format", type=click.Choice(FORMATS), help="What is written into a folder.  [default: jsonl]")
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Threads that convert; the output is the same.  [default: one a core]",
 )
 @click.option(
     "--preset", type=click.Choice(PRESETS), default="default", show_default=True, help="See `turnparse codes`."
@@ -104,6 +118,7 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     help="Which codes to look for and count.",
 )
 @click.option("--keep-columns", is_flag=True, help="Let columns that are not read travel along.")
+@click.option("--provenance", is_flag=True, help="Add to each row where it was read: source and line.")
 @click.option("--side", type=click.Choice(SIDES), default="chosen", show_default=True, help="For targets of one side.")
 @click.option("--chosen", metavar="COL", help="The column of the preferred side. [default: chosen]")
 @click.option("--rejected", metavar="COL", help="The column of the other side. [default: rejected]")
@@ -112,7 +127,8 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 def convert(sources: tuple[str, ...], **options: Any) -> None:
     """Convert files of transcripts to the format of one consumer.
 
-    A SOURCE is a file of JSON lines or one JSON array, gzipped or not, or - for standard input. Each row is
+    A SOURCE is a file of JSON lines or one JSON array, compressed with gzip or zstd or not, of Parquet or Arrow;
+    a folder of such files, a pattern such as 'data/*.jsonl.gz', or - for standard input. Each row is
     recognised by its columns: chosen and rejected, or transcript, or text. A row is written, or set
     aside in a file of its own with the reason; none is lost.
 
@@ -122,8 +138,13 @@ def convert(sources: tuple[str, ...], **options: Any) -> None:
       turnparse convert a.jsonl b.jsonl --preset strict --output clean.jsonl.gz --summary counts.json
       turnparse convert red_team_attempts.jsonl.gz --to messages --output red-team.jsonl
     """
-    with _reported(), _progress(sources) as on_bytes:
-        _echo_summary(convert_sources(sources, on_bytes=on_bytes, **options))
+    with _reported():
+        with _progress(sources) as on_bytes, warnings.catch_warnings(record=True) as notes:
+            warnings.simplefilter("always", RuntimeWarning)
+            summary = convert_sources(sources, on_bytes=on_bytes, **options)
+        for note in notes:
+            click.echo(f"turnparse: note: {note.message}", err=True)
+        _echo_summary(summary)
 
 
 @contextmanager
@@ -135,9 +156,11 @@ def _progress(sources: tuple[str, ...]) -> Iterator[Callable[[int], object] | No
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-    paths = [Path(source) for source in sources]
-    known = STDIN not in sources and all(path.is_file() for path in paths)
-    total = sum(path.stat().st_size for path in paths) if known else None
+    total = None
+    with suppress(TurnparseError, OSError, ValueError):
+        # What is wrong with them is told when they are opened.
+        total = sum(Path(shard.path).stat().st_size for shard in shards_of(sources) if shard.path != STDIN) or None
+    total = None if STDIN in sources else total
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=total)

@@ -188,6 +188,11 @@ _TABLE: Final = (
         "The row has neither chosen and rejected, nor transcript, nor text, nor the named columns.",
     ),
     _always("wrong-type", "row", "A column that is read holds a value of another type."),
+    _always(
+        "column-mismatch",
+        "row",
+        "A Parquet or Arrow output has one set of columns, that of its first rows, and the row does not fit it.",
+    ),
     _structural(
         "target-rule",
         "row",

@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Final
-
-import attrs
+from threading import Lock
 
 from turnparse._dialect import DEFAULT, Dialect
-from turnparse._errors import IncompleteError, OptionError, SourceError, escape, require_callable, require_path
-from turnparse._job import Job, set_aside_line
+from turnparse._errors import IncompleteError, require_callable
+from turnparse._job import Job
 from turnparse._model import Diagnostics
-from turnparse._sinks import STDOUT, JsonLines, checked_output, failure
-from turnparse._sources import STDIN, RawRow, open_source
+from turnparse._shards import shards_of
+from turnparse._sinks import failure
 from turnparse._summary import Summary
-
-SET_ASIDE_SUFFIX: Final = ".set-aside.jsonl"
+from turnparse._tasks import checked_summary, checked_workers, tasks_of
 
 
 def convert(
@@ -34,6 +31,9 @@ def convert(
     rejected: str | None = None,
     transcript: str | None = None,
     keep_columns: bool = False,
+    provenance: bool = False,
+    format: str | None = None,  # noqa: A002  # what everybody calls it
+    workers: int | None = None,
     set_aside: str | os.PathLike[str] | None = None,
     summary: str | os.PathLike[str] | None = None,
     on_bytes: Callable[[int], object] | None = None,
@@ -41,8 +41,12 @@ def convert(
     """Convert sources to the format of one consumer; every row is written or set aside with its reason.
 
     Args:
-        sources: paths of files of JSON lines, or of one JSON array, gzipped or not; ``-`` is standard input.
-        output: the file to write, ``.jsonl`` or ``.jsonl.gz``; ``-`` is standard output.
+        sources: paths of files of JSON lines or of one JSON array, compressed with gzip or zstd or not, of Parquet or
+            Arrow IPC; folders, which are looked through for such files; or patterns such as ``data/*.jsonl.gz``.
+            ``-`` is standard input.
+        output: the file to write, ``.jsonl``, ``.jsonl.gz``, ``.jsonl.zst``, ``.parquet`` or ``.arrow``; or a folder
+            (one that exists, or a path that ends in a slash), in which each source has an output of its own; ``-`` is
+            standard output. Rows keep the order of the input.
         to: the target, as `turnparse targets` lists them.
         preset: ``faithful``, ``default`` or ``strict``.
         policies: {policy: value} on top of the preset, as `turnparse codes` lists them.
@@ -52,13 +56,23 @@ def convert(
         chosen: the column of the preferred side, if not ``chosen``.
         rejected: the column of the other side, if not ``rejected``.
         transcript: the column of single dialogues, if not ``transcript``.
-        keep_columns: whether columns that are not read travel along.
+        keep_columns: whether columns that are not read travel along. Of JSON in a Parquet or Arrow output their types
+            are those of the first rows, and a row that does not fit them is set aside.
+        provenance: whether each row says where it was read: ``source``, the file, and ``line``, 1-based, null where
+            the source has no lines.
+        format: what is written into a folder: ``"jsonl"`` if not named, ``"jsonl.gz"``, ``"jsonl.zst"``,
+            ``"parquet"`` or ``"arrow"``.
+        workers: how many threads convert; as many as there are cores if not named. The output is the same, byte by byte.
         set_aside: the file for rows set aside; by default *output* and ``.set-aside.jsonl``. Made only when needed.
+            Where *output* is a folder each output has its own, there or in the folder named here.
         summary: a file for the summary as JSON, or None.
-        on_bytes: called with the number of bytes read, as they are read.
+        on_bytes: called with the number of bytes read, as they are read; never by two threads at once.
 
     Returns:
         The counts.
+
+    Warns:
+        RuntimeWarning: if the dialect is not flat, so that rows are read one by one.
 
     Raises:
         ArgumentError: if an option is of the wrong type.
@@ -71,124 +85,41 @@ def convert(
     """
     job = Job.of(
         to=to, preset=preset, policies=policies, dialect=dialect, diagnostics=diagnostics, side=side, chosen=chosen,
-        rejected=rejected, transcript=transcript, keep_columns=keep_columns,
+        rejected=rejected, transcript=transcript, keep_columns=keep_columns, provenance=provenance,
     )  # fmt: skip
     require_callable(on_bytes, "on_bytes")
-    paths = _paths(sources)
-    out, aside, counted = _outputs(output, set_aside, summary, paths)
-    run = _Run(job, out, aside)
-    try:
-        out.open()
-        failures = [failed for path in paths if (failed := run.convert(path, on_bytes)) is not None]
-        if len(failures) == len(paths) and not run.counts.rows_in:
-            raise failures[0]
-        out.commit()
-        if aside is not None:
-            aside.commit()
-    finally:
-        out.discard()
-        if aside is not None:
-            aside.discard()
+    threads = checked_workers(workers)
+    counted = checked_summary(summary)
+    tasks = tasks_of(shards_of(sources), output, set_aside, format, counted)
+    # Arrow and NumPy take a while to load: a mistake in the call is told before that.
+    from turnparse._batches import BatchConverter, warn_if_slow
+    from turnparse._run import run
+
+    converter = BatchConverter(job)
+    warn_if_slow(converter)
+    counts, failures = run(converter, tasks, threads, _locked(on_bytes))
     if counted is not None:
-        _write_summary(counted, run.counts)
+        _write_summary(counted, counts)
     reasons = [str(failed) for failed in failures]
-    if aside is None and run.counts.rows_set_aside:
-        rows = f"{run.counts.rows_set_aside} rows"
+    if tasks[0].aside is None and counts.rows_set_aside:
+        rows = f"{counts.rows_set_aside} rows"
         reasons.append(f"{rows} were set aside and written nowhere: name a file for them with --set-aside")
     if reasons:
-        raise IncompleteError("; ".join(reasons), run.counts)
-    return run.counts
+        raise IncompleteError("; ".join(reasons), counts)
+    return counts
 
 
-@attrs.define
-class _Run:
-    """A conversion under way."""
-
-    job: Job
-    out: JsonLines
-    aside: JsonLines | None
-    counts: Summary = attrs.field(factory=Summary)
-
-    def convert(self, path: str, on_bytes: Callable[[int], object] | None) -> SourceError | None:
-        """Convert one source; return what is wrong with it, if it cannot be read to its end."""
-        counts = self.counts
-        try:
-            with open_source(path, on_bytes) as source:
-                try:
-                    for raw in source.rows:
-                        self._row(raw, source.path)
-                finally:
-                    counts.blank_lines += source.blank_lines
-        except SourceError as error:
-            return error
+def _locked(on_bytes: Callable[[int], object] | None) -> Callable[[int], object] | None:
+    """Return *on_bytes*, which is then never called by two threads at once."""
+    if on_bytes is None:
         return None
+    lock = Lock()
 
-    def _row(self, raw: RawRow, source: str) -> None:
-        counts = self.counts
-        verdict = self.job.verdict(raw, source)
-        counts.rows_in += 1
-        judgement = verdict.judgement
-        counts.diagnostics.update(judgement.codes)
-        if judgement.relation is not None:
-            counts.relations[judgement.relation] += 1
-        if verdict.line is not None:
-            self.out.write(verdict.line)
-            counts.rows_out += 1
-            counts.records_out += 1
-            return
-        counts.rows_set_aside += 1
-        if self.aside is not None:
-            self.aside.write(set_aside_line(raw, source, judgement))
+    def call(count: int) -> None:
+        with lock:
+            on_bytes(count)
 
-
-def _paths(sources: object) -> list[str]:
-    if isinstance(sources, (str, os.PathLike)) or not isinstance(sources, Iterable):
-        sources = [sources]
-    paths = [require_path(source, "a source") for source in sources]
-    if not paths:
-        msg = "expected at least one source, found none"
-        raise OptionError(msg)
-    if paths.count(STDIN) > 1:
-        msg = f"expected {STDIN} (standard input) at most once among the sources"
-        raise OptionError(msg)
-    return paths
-
-
-def _outputs(
-    output: object, set_aside: object, summary: object, paths: list[str]
-) -> tuple[JsonLines, JsonLines | None, str | None]:
-    """Return what is written: the rows, the rows set aside, and where the summary goes.
-
-    Raises:
-        ArgumentError, OptionError: if one of them is no path, cannot be written, or is another one or a source.
-    """
-    out = checked_output(output, "the output")
-    aside = None if out == STDOUT else out + SET_ASIDE_SUFFIX
-    if set_aside is not None or aside is not None:
-        aside = checked_output(aside if set_aside is None else set_aside, "the file for rows set aside")
-    counted = None if summary is None else require_path(summary, "the summary")
-    if counted == STDOUT:
-        msg = f"expected the summary to be a file, found {STDOUT}: it is shown on standard error anyway"
-        raise OptionError(msg)
-    taken = {_real(path): path for path in paths if path != STDIN}
-    for path in (out, aside, counted):
-        if path in (None, STDOUT):
-            continue
-        if _real(path) in taken:
-            msg = f"expected sources and outputs all to be different files, found {escape(path)!r} twice"
-            raise OptionError(msg)
-        taken[_real(path)] = path
-    if out == aside:
-        msg = "expected two files for rows and rows set aside, found standard output for both"
-        raise OptionError(msg)
-    return JsonLines(out), None if aside is None else JsonLines(aside), counted
-
-
-def _real(path: str) -> str:
-    try:
-        return os.path.realpath(path)
-    except (OSError, ValueError):
-        return path  # to open it will say what is wrong with it
+    return call
 
 
 def _write_summary(path: str, counts: Summary) -> None:

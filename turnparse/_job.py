@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -16,9 +16,12 @@ from turnparse._model import Diagnostics, Origin, Pair, Relation
 from turnparse._parse import asked
 from turnparse._policies import Item, Outcome, apply_policies
 from turnparse._red_team import RedTeamAttempt
-from turnparse._rows import Columns, decode, recognise
+from turnparse._rows import Columns, recognise
 from turnparse._sources import RawRow
-from turnparse._target import SIDES, Side, Target, kind_of, target_named
+from turnparse._target import SIDES, Kind, Side, Target, kind_of, target_named
+
+PROVENANCE: Final = ("source", "line")
+"""The columns that say where a row was read."""
 
 
 @attrs.frozen
@@ -39,19 +42,6 @@ class Judgement:
 
 
 @attrs.frozen
-class Verdict:
-    """What became of a row of JSON.
-
-    Attributes:
-        judgement: why.
-        line: the row as the target wants it, as a line of JSON; None if it is set aside.
-    """
-
-    judgement: Judgement
-    line: bytes | None = None
-
-
-@attrs.frozen
 class Job:
     """What is done with each row of a run.
 
@@ -63,6 +53,7 @@ class Job:
         side: which side of a pair a target of one conversation takes.
         columns: where the texts are.
         keep_columns: whether columns that are not read travel along.
+        provenance: whether each row says where it was read.
     """
 
     target: Target
@@ -72,6 +63,7 @@ class Job:
     side: Side
     columns: Columns
     keep_columns: bool
+    provenance: bool = False
 
     @classmethod
     def of(
@@ -87,6 +79,7 @@ class Job:
         rejected: str | None,
         transcript: str | None,
         keep_columns: bool,
+        provenance: bool = False,
     ) -> Job:
         """Return the job that the options of `turnparse.convert` describe.
 
@@ -103,26 +96,8 @@ class Job:
             _side(side),
             Columns.named(chosen, rejected, transcript),
             bool(keep_columns),
+            bool(provenance),
         )
-
-    def verdict(self, raw: RawRow, source: str) -> Verdict:
-        """Return what becomes of a row of JSON."""
-        try:
-            row = decode(raw.data)
-            item = self.read(row, Origin(source, raw.line, raw.row))
-            kept = self._kept(row, item)
-        except RowError as error:
-            return Verdict(unread(error))
-        judgement = self.judge(item, kept)
-        if judgement.item is None or judgement.message:
-            return Verdict(judgement)
-        record = self.target.record(judgement.item, self.side)
-        try:
-            return Verdict(judgement, dumped(record | {name: kept[name] for name in kept if name not in record}))
-        except (ValueError, RecursionError) as error:
-            reason = RowError(f"expected columns that can be written as JSON, found: {error}", code="wrong-type")
-            codes = ["wrong-type", *(code for code in judgement.codes if code != "wrong-type")]
-            return Verdict(attrs.evolve(unread(reason), codes=codes, relation=judgement.relation))
 
     def read(self, row: Mapping[str, Any], origin: Origin | None = None) -> Item:
         """Return what *row* is.
@@ -138,7 +113,7 @@ class Job:
         kind = kind_of(outcome.item)
         relation = outcome.item.relation if isinstance(outcome.item, Pair) else None
         broken = self._rule_broken(outcome)
-        clash = bool(kept) and not self.target.written(kind).isdisjoint(kept)
+        clash = bool(kept) and not self.written(kind).isdisjoint(kept)
         if not (outcome.codes or broken or clash):
             return Judgement([], outcome.item, relation)
         codes = set(outcome.codes)
@@ -162,15 +137,23 @@ class Job:
         broken = next(self.target.broken(outcome.item, self.side), None)
         return None if broken is None else f"rule {broken.name} of {self.target.name}: {broken.because}"
 
-    def _kept(self, row: Mapping[str, Any], item: Item) -> dict[str, Any]:
-        """Return the columns of *row* that travel along: all that were not read."""
+    def written(self, kind: Kind) -> set[str]:
+        """Return the columns that a row of *kind* is written to."""
+        return self.target.written(kind).union(PROVENANCE if self.provenance else ())
+
+    def kept(self, row: Mapping[str, Any], item: Item | None) -> dict[str, Any]:
+        """Return the columns of *row* that travel along: all that were not read.
+
+        Args:
+            row: the row as JSON has it.
+            item: what it is; None for a pair or a transcript that needs no closer look.
+        """
         if not self.keep_columns:
             return {}
+        if isinstance(item, RedTeamAttempt) and self.target.metadata:
+            return item.extra
         read = self.columns.read_by(row)
-        kept = {name: value for name, value in row.items() if name not in read}
-        if isinstance(item, RedTeamAttempt):
-            kept = item.extra
-        return dict(kept)
+        return {name: value for name, value in row.items() if name not in read}
 
 
 def _side(side: object) -> Side:

@@ -31,12 +31,12 @@ class RawRow:
 
     Attributes:
         data: the line without its line end, or the text of an array's element.
-        line: the 1-based line where it starts.
+        line: the 1-based line where it starts; None if the source has no lines.
         row: its 0-based number among the rows of its source, or of its chunk.
     """
 
     data: bytes
-    line: int
+    line: int | None
     row: int
 
 
@@ -47,7 +47,7 @@ class Chunk:
     Attributes:
         data: whole lines with their ends, of which the very last line of a source may lack its own; of an array, the
             elements' texts with a line feed after each.
-        line: the 1-based line where the first begins.
+        line: the 1-based line where the first begins; of an array the rows have their own.
         elements: the rows, if they are elements of an array, else None.
     """
 
@@ -263,7 +263,7 @@ def _grouped(elements: Iterable[Element]) -> Iterator[Chunk]:
             rows.append(RawRow(element[0], element[1], len(rows)))
             size += len(element[0])
         if rows and (element is None or size >= CHUNK):
-            yield Chunk(b"\n".join(row.data for row in rows) + b"\n", rows[0].line, tuple(rows))
+            yield Chunk(b"\n".join(row.data for row in rows) + b"\n", 0, tuple(rows))
             rows, size = [], 0
         if element is None:
             break

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from turnparse._batches import BatchConverter, Refused
+from turnparse._arrow_rows import Layout, arrow_rows
+from turnparse._batches import BatchConverter, Refused, warn_if_slow
 from turnparse._dialect import DEFAULT, Dialect
 from turnparse._errors import ArgumentError, escape
 from turnparse._job import Job
 from turnparse._model import Diagnostics
 from turnparse._summary import Summary
+from turnparse._table_sources import plain_column
 
 BATCH_BYTES: Final = 1 << 24
 """Bytes of a table that are converted at a time: enough to make calls cheap, few enough to stay in cache and memory."""
@@ -93,9 +93,7 @@ def convert_table(
         rejected=rejected, transcript=transcript, keep_columns=keep_columns,
     )  # fmt: skip
     converter = BatchConverter(job)
-    if not converter.by_columns and job.diagnostics != "all":
-        name = job.dialect.name
-        warnings.warn(f"the dialect {name} is not flat: its rows are read one by one", RuntimeWarning, stacklevel=2)
+    warn_if_slow(converter)
     return converted(converter, _table(table))
 
 
@@ -114,23 +112,12 @@ def _table(table: Any) -> Any:
         table.validate(full=True)
     except pa.ArrowInvalid as error:
         raise ArgumentError(f"expected a valid Arrow table, found: {escape(str(error), 200)}") from None
-    # Few of Arrow's functions know string views, or columns of runs.
     for index, field in enumerate(table.schema):
-        if field.type == pa.string_view():
-            table = table.set_column(index, field.name, _copied(table.column(index)))
-        elif pa.types.is_run_end_encoded(field.type):
-            table = table.set_column(index, field.name, pc.run_end_decode(table.column(index)))
+        column = table.column(index)
+        plain = plain_column(column)
+        if plain is not column:
+            table = table.set_column(index, field.name, plain)
     return table
-
-
-def _copied(views: Any) -> Any:
-    """Return a column of string views as one of large strings."""
-    try:
-        return views.cast(pa.large_string())
-    except pa.ArrowNotImplementedError:
-        # Arrow 17 has the type, but no cast from it.
-        copies = [pa.array(chunk.to_pylist(), pa.large_string()) for chunk in views.chunks]
-        return pa.chunked_array(copies, type=pa.large_string())
 
 
 def converted(converter: BatchConverter, table: Any) -> TableResult:
@@ -139,16 +126,16 @@ def converted(converter: BatchConverter, table: Any) -> TableResult:
     refused: list[dict[str, Any]] = []
     summary = Summary()
     regular = done = 0
+    layout = Layout.of_columns(converter, table.schema)
     rows_at_once = max(1, BATCH_BYTES * len(table) // max(1, table.nbytes))
     for batch in table.to_batches(max_chunksize=rows_at_once):
-        result = converter.convert(batch)
-        pieces += result.rows
-        refused += _refused(batch, result.refused, done)
-        summary.add(result.counts)
-        regular += result.regular
+        judged, rows = arrow_rows(converter, converter.judge(batch), layout)
+        pieces += rows
+        refused += _refused(batch, judged.refused, done)
+        summary.add(judged.settled())
+        regular += int(judged.regular.sum())
         done += len(batch)
-    schema = pieces[0].schema if pieces else converter.schema(table.schema.names)
-    rows = pa.Table.from_batches(pieces, schema=schema)
+    rows = pa.Table.from_batches(pieces, schema=layout.schema)
     return TableResult(rows, pa.Table.from_pylist(refused, schema=SET_ASIDE), summary, regular)
 
 

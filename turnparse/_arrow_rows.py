@@ -1,0 +1,288 @@
+"""The rows of a judged batch as Arrow batches: those finished by columns and those read one by one, in order again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, Final
+
+import attrs
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from turnparse._batches import METADATA_TYPES, BatchConverter, Judged
+from turnparse._buffers import Places
+from turnparse._column_types import column_of, fits, type_of
+from turnparse._errors import RowError, escape
+from turnparse._job import Judgement, unread
+from turnparse._message_columns import MESSAGE, message_lists
+from turnparse._red_team import RedTeamAttempt
+from turnparse._target import part_of
+
+ROWS_PER_SLICE: Final = 32
+"""A batch that its odd rows cut into slices shorter than this is put in order by copying: slices have a cost each."""
+
+
+@attrs.frozen
+class Place:
+    """Where the rows of a batch were read.
+
+    Attributes:
+        source: the file.
+        lines: the 1-based line of each row, length rows; None if the source has no lines.
+    """
+
+    source: str
+    lines: Places | None
+
+    def columns(self, order: Places) -> list[Any]:
+        """Return the columns that say where each of the rows *order* was read."""
+        sources = pa.array([self.source]).take(pa.array(np.zeros(len(order), np.int8)))
+        return [sources, pa.nulls(len(order), pa.int64()) if self.lines is None else pa.array(self.lines[order])]
+
+
+@attrs.frozen
+class Layout:
+    """The columns of rows in Arrow: the target's, metadata, what travels along, and where each row was read.
+
+    Attributes:
+        schema: the names and types of all of them, as a `pyarrow.Schema`.
+        metadata: whether metadata of attempts is among them.
+        kept: {column that travels along: its type}.
+    """
+
+    schema: Any
+    metadata: bool
+    kept: dict[str, Any]
+
+    @classmethod
+    def of(cls, converter: BatchConverter, kept: Mapping[str, Any], *, metadata: bool) -> Layout:
+        """Return a layout with the columns *kept*, {name: type}, but for those that are written anyway.
+
+        Args:
+            converter: what converts the rows.
+            kept: what travels along.
+            metadata: whether there is metadata to be written.
+        """
+        fields = [(name, pa.list_(MESSAGE)) for name in converter.job.target.columns]
+        fields += METADATA_TYPES.items() if metadata else []
+        provenance = [("source", pa.string()), ("line", pa.int64())] if converter.job.provenance else []
+        taken = {name for name, _ in (*fields, *provenance)}
+        left = {name: kind for name, kind in kept.items() if name not in taken}
+        return cls(pa.schema([*fields, *left.items(), *provenance]), metadata, left)
+
+    @classmethod
+    def of_columns(cls, converter: BatchConverter, schema: Any) -> Layout:
+        """Return the layout of what is written of tables with *schema*."""
+        read = set() if converter.is_mixed(schema.names) else converter.kind(schema.names)[1]
+        kept = {field.name: field.type for field in schema if field.name not in read}
+        keeps = kept if converter.job.keep_columns else {}
+        return cls.of(converter, keeps, metadata=converter.has_metadata(schema.names))
+
+    @classmethod
+    def of_rows(cls, converter: BatchConverter, judged: Judged) -> Layout:
+        """Return the layout that the rows of a batch ask for which came from JSON."""
+        values: dict[str, list[Any]] = {}
+        for kept in _kept(converter, judged, _order(judged)):
+            for name, value in kept.items():
+                values.setdefault(name, []).append(value)
+        metadata = converter.has_metadata(judged.batch.schema.names) or any(
+            isinstance(item, RedTeamAttempt) for item in judged.items
+        )
+        return cls.of(
+            converter,
+            {name: type_of(found) for name, found in values.items()},
+            metadata=metadata and converter.job.target.metadata,
+        )
+
+    def misfits(self, other: Layout) -> str:
+        """Return what the rows of another layout have that this one cannot hold without loss; empty if nothing."""
+        odd = [name for name, kind in other.kept.items() if not _holds(self.kept.get(name), kind)]
+        return escape(", ".join(f"{name} of type {other.kept[name]}" for name in odd), 200)
+
+
+def _holds(kind: Any, other: Any) -> bool:
+    """Tell whether a column of type *kind* holds all that one of type *other* does."""
+    return kind is not None and (kind == other or (_is_text(kind) and _is_text(other)))
+
+
+def _is_text(kind: Any) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def arrow_rows(
+    converter: BatchConverter, judged: Judged, layout: Layout, place: Place | None = None
+) -> tuple[Judged, list[Any]]:
+    """Return the rows that are written, in order, as `pyarrow.RecordBatch`es of the layout's schema.
+
+    Args:
+        converter: what judged the rows.
+        judged: the rows.
+        layout: their columns. A row of JSON that does not fit them is set aside.
+        place: where they were read, if the layout says so.
+
+    Returns:
+        The rows as they are judged then, and the batches.
+    """
+    judged = judged.without(_misfits(converter, judged, layout))
+    order = _order(judged)
+    if not len(order):
+        return judged, []
+    targets = [layout.schema.field(name) for name in (*converter.job.target.columns, *_metadata(layout))]
+    schema = pa.schema(targets)
+    others = []
+    if judged.items:
+        others = [pa.RecordBatch.from_arrays(_columns_of(converter, judged, layout), schema=schema)]
+    pieces = others
+    if judged.columns and judged.regular.any():
+        columns = list(judged.columns)
+        if len(columns) < len(targets):
+            columns += _metadata_kept(converter, judged)
+        whole = pa.RecordBatch.from_arrays(columns[: len(targets)], schema=schema)
+        # Where each row comes from: its own place in the batch, or, after all of that, its place among the others.
+        source = np.arange(len(judged.batch))
+        source[judged.written] = len(judged.batch) + np.arange(len(judged.written))
+        pieces = _gathered([whole, *others], source[order])
+    more = _more_columns(converter, judged, layout, order, place)
+    return judged, _widened(pieces, more, layout.schema) if more else pieces
+
+
+def _metadata(layout: Layout) -> Sequence[str]:
+    return list(METADATA_TYPES) if layout.metadata else []
+
+
+def _order(judged: Judged) -> Places:
+    """Return the rows that are written, ascending."""
+    rows = judged.regular.copy()
+    rows[judged.written] = True
+    return np.flatnonzero(rows)
+
+
+def _kept(converter: BatchConverter, judged: Judged, order: Places) -> list[dict[str, Any]]:
+    """Return, for each of the rows *order*, the columns that travel along."""
+    if not converter.job.keep_columns or judged.originals is None:
+        return [{} for _ in order]
+    items = dict(zip(judged.written, judged.items, strict=True))
+    return [converter.job.kept(judged.row(index), items.get(index)) for index in order.tolist()]
+
+
+def _misfits(converter: BatchConverter, judged: Judged, layout: Layout) -> dict[int, Judgement]:
+    """Return {row: why} of the rows that the layout cannot hold."""
+    order = _order(judged).tolist()
+    misfits: dict[int, Judgement] = {}
+    if converter.job.target.metadata and not layout.metadata:
+        attempts = [
+            index for index, item in zip(judged.written, judged.items, strict=True) if isinstance(item, RedTeamAttempt)
+        ]
+        if converter.has_metadata(judged.batch.schema.names):
+            attempts = order
+        misfits |= {index: _misfit("no metadata of attempts", "it") for index in attempts}
+    if judged.originals is None:
+        return misfits
+    types = layout.kept | (METADATA_TYPES if layout.metadata else {})
+    for index, kept in zip(order, _kept(converter, judged, np.array(order, np.int64)), strict=True):
+        for name, value in kept.items():
+            if name in layout.schema.names and name not in types:
+                continue  # a clash, which is counted as one
+            kind = types.get(name)
+            if kind is None:
+                misfits[index] = _misfit(f"no column {name}", "one")
+            elif not fits(value, kind):
+                misfits[index] = _misfit(f"{name} to be of type {kind}", "another type")
+    return misfits
+
+
+def _misfit(expected: str, found: str) -> Judgement:
+    msg = f"expected {expected}, as in the first rows, found {found}; an output of JSON lines takes rows that differ"
+    return unread(RowError(escape(msg, 300), code="column-mismatch"))
+
+
+def _columns_of(converter: BatchConverter, judged: Judged, layout: Layout) -> list[Any]:
+    """Return the target's columns, and metadata, for the rows that were read one by one."""
+    job, items = converter.job, judged.items
+    columns = []
+    for part in job.target.columns.values():
+        runs = [part_of(item, part, job.side) for item in items]
+        turns = [turn for run in runs for turn in run]
+        offsets = np.zeros(len(runs) + 1, np.int32)
+        np.cumsum([len(run) for run in runs], out=offsets[1:])
+        roles = pa.array([turn.role for turn in turns], pa.string())
+        contents = pa.array([turn.content for turn in turns], pa.string())
+        columns.append(message_lists(offsets, roles, contents))
+    if layout.metadata:
+        rows = [
+            item.metadata() if isinstance(item, RedTeamAttempt) else job.kept(judged.row(index), item)
+            for index, item in zip(judged.written, items, strict=True)
+        ]
+        columns += [pa.array([row.get(name) for row in rows], kind) for name, kind in METADATA_TYPES.items()]
+    return columns
+
+
+def _metadata_kept(converter: BatchConverter, judged: Judged) -> list[Any]:
+    """Return metadata columns for regular rows that are no attempts: what travels along under such a name, else null."""
+    rows: list[Mapping[str, Any]] = [{}] * len(judged.batch)
+    if judged.originals is not None and converter.job.keep_columns:
+        for index in np.flatnonzero(judged.regular).tolist():
+            rows[index] = judged.row(index)
+    return [pa.array([row.get(name) for row in rows], kind) for name, kind in METADATA_TYPES.items()]
+
+
+def _more_columns(
+    converter: BatchConverter, judged: Judged, layout: Layout, order: Places, place: Place | None
+) -> list[Any]:
+    """Return the columns beside the target's, of the rows *order*: what travels along, and where they were read."""
+    batch = judged.batch
+    columns: list[Any] = []
+    if layout.kept and judged.originals is not None:
+        kept = _kept(converter, judged, order)
+        columns = [column_of([row.get(name) for row in kept], kind) for name, kind in layout.kept.items()]
+    elif layout.kept:
+        there = batch.select([name for name in layout.kept if name in batch.schema.names]).take(pa.array(order))
+        for name, kind in layout.kept.items():
+            column = there.column(name) if name in there.schema.names else pa.nulls(len(order), kind)
+            if converter.is_mixed(batch.schema.names):
+                column = _where_kept(converter, judged, name, order, column)
+            columns.append(column if column.type == kind else column.cast(kind))
+    if place is not None and converter.job.provenance:
+        columns += place.columns(order)
+    return columns
+
+
+def _where_kept(converter: BatchConverter, judged: Judged, name: str, order: Places, column: Any) -> Any:
+    """Return *column* with null where the row read it: in a table of several kinds each kind reads its own columns."""
+    items = dict(zip(judged.written, judged.items, strict=True))
+    rows = zip(judged.batch.take(pa.array(order)).to_pylist(), order.tolist(), strict=True)
+    kept = [name in converter.job.kept(row, items[index]) for row, index in rows]
+    return pc.if_else(pa.array(kept, pa.bool_()), column, pa.nulls(len(column), column.type))
+
+
+def _widened(pieces: list[Any], columns: list[Any], schema: Any) -> list[Any]:
+    """Return *pieces* with more *columns*, each as long as all pieces together."""
+    result, at = [], 0
+    for piece in pieces:
+        slices = [column.slice(at, len(piece)) for column in columns]
+        at += len(piece)
+        result.append(pa.RecordBatch.from_arrays([*piece.columns, *slices], schema=schema))
+    return result
+
+
+def _gathered(batches: list[Any], source: Any) -> list[Any]:
+    """Return the rows *source*, counted through *batches*, as record batches: as slices, or, if these are short, copied."""
+    cuts = np.flatnonzero(np.diff(source) != 1) + 1
+    edges = [0, *cuts.tolist(), len(source)]
+    if ROWS_PER_SLICE * len(cuts) > len(source):
+        table = pa.Table.from_batches(batches).combine_chunks().take(pa.array(source))
+        return list(table.combine_chunks().to_batches())
+    first = len(batches[0])
+    pieces = []
+    for begin, end in pairwise(edges):
+        at = int(source[begin])
+        # A run that goes from one batch on into the next is two slices.
+        inside = min(end - begin, first - at) if at < first else end - begin
+        pieces.append(batches[0].slice(at, inside) if at < first else batches[1].slice(at - first, inside))
+        if inside < end - begin:
+            pieces.append(batches[1].slice(0, end - begin - inside))
+    return pieces

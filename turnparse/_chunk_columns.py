@@ -1,0 +1,230 @@
+"""From a chunk of JSON rows to columns of texts: at once where nothing is odd, else row by row.
+
+A clean chunk goes to Arrow's JSON reader, which makes no object for a row. It is lenient where `decode` is strict, so
+its result counts only when the checks here leave no room for a difference; a chunk that fails any of them is
+decoded line by line, and every verdict on a row is then `decode`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Final
+
+import attrs
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.json as pj
+
+from turnparse._batches import METADATA_TYPES, Original
+from turnparse._buffers import Places
+from turnparse._errors import RowError
+from turnparse._job import Job
+from turnparse._red_team import KEYS, MISSPELT, TRANSCRIPT
+from turnparse._rows import decode
+from turnparse._sources import Chunk, RawRow
+
+MOST_BRACKETS: Final = 900
+"""Opening brackets that a line of a clean chunk may have at most. `decode` refuses what is nested a thousand levels deep,
+Arrow does not; a line with fewer brackets cannot be nested so deep."""
+
+LARGEST: Final = (1 << 31) - (1 << 16)
+"""Bytes of a chunk that Arrow's JSON reader takes at most: it counts them in 32 bits."""
+
+LINE_FEED, RETURN, OPEN, CLOSE, OPEN_LIST = b"\n\r{}["
+
+
+@attrs.frozen
+class ChunkColumns:
+    """The rows of a chunk as columns.
+
+    Attributes:
+        batch: the columns of texts that are read, and metadata; a `pyarrow.RecordBatch`, length rows.
+        lines: the 1-based line of each row, length rows; of a table, which has none, empty.
+        raw: the rows as they stand in the source, or where they stand in the chunk's data.
+        originals: the rows as JSON has them, if they were decoded one by one; else None. Then the batch holds null where a
+            row is of another kind than most.
+        blank_lines: how many lines of white space only there were.
+    """
+
+    batch: Any
+    lines: Places
+    raw: Sequence[RawRow] | _Lines | _TableRows
+    originals: list[Original] | None = None
+    blank_lines: int = 0
+
+
+@attrs.frozen
+class _Lines:
+    """The lines of a clean chunk, as raw rows that are cut out only when asked for."""
+
+    data: bytes
+    begins: Places
+    ends: Places
+    first: int
+
+    def __getitem__(self, index: int) -> RawRow:
+        line = self.data[self.begins[index] : self.ends[index]]
+        return RawRow(line.removesuffix(b"\r"), self.first + index, index)
+
+
+@attrs.frozen
+class _TableRows:
+    """The rows of a batch as raw rows: each as JSON, made only when asked for."""
+
+    batch: Any
+
+    def __getitem__(self, index: int) -> RawRow:
+        (row,) = self.batch.slice(index, 1).to_pylist()
+        return RawRow(orjson.dumps(row, default=str), None, index)
+
+
+def columns_of(batch: Any, *, decoded: bool) -> ChunkColumns:
+    """Return a batch that was read as one; *decoded* if its rows are also needed as JSON has them."""
+    originals = batch.to_pylist() if decoded else None
+    return ChunkColumns(batch, np.empty(0, np.int64), _TableRows(batch), originals)
+
+
+class ChunkReader:
+    """Makes columns of chunks for one run.
+
+    Args:
+        job: what is done with each row.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def read(self, chunk: Chunk) -> ChunkColumns:
+        """Return the rows of *chunk* as columns."""
+        return self._at_once(chunk) or self._one_by_one(chunk)
+
+    @cached_property
+    def _schema(self) -> Any:
+        """The columns that Arrow's reader looks for; None if the names of texts and metadata are no use to it."""
+        columns = self.job.columns
+        names = (columns.chosen, columns.rejected, columns.transcript, columns.text)
+        if not KEYS.isdisjoint(names) or len(set(names)) < len(names) or not all(map(_is_utf8, names)):
+            return None
+        metadata = METADATA_TYPES | {wrong: METADATA_TYPES[right] for wrong, right in MISSPELT.items()}
+        return pa.schema([(name, pa.string()) for name in names] + list(metadata.items()))
+
+    def _at_once(self, chunk: Chunk) -> ChunkColumns | None:
+        """Return the rows of a clean chunk; None if it is not clean, or what travels along must be seen row by row."""
+        if self.job.keep_columns or self._schema is None or len(chunk.data) > LARGEST:
+            return None
+        data = chunk.data if chunk.data.endswith(b"\n") else chunk.data + b"\n"
+        ends = _object_ends(data)
+        if ends is None or (chunk.elements is not None and len(ends) != len(chunk.elements)):
+            return None
+        table = self._parsed(data)
+        if table is None or len(table) != len(ends):
+            return None
+        names = self._names(table, data)
+        if names is None:
+            return None
+        batch = table.select(names).combine_chunks().to_batches()[0]
+        if chunk.elements is not None:
+            return ChunkColumns(batch, np.array([row.line for row in chunk.elements], np.int64), chunk.elements)
+        begins = np.append(0, ends[:-1] + 1)
+        lines = chunk.line + np.arange(len(ends), dtype=np.int64)
+        return ChunkColumns(batch, lines, _Lines(data, begins, ends, chunk.line))
+
+    def _parsed(self, data: bytes) -> Any:
+        try:
+            return pj.read_json(
+                pa.BufferReader(data),
+                read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
+                parse_options=pj.ParseOptions(explicit_schema=self._schema, unexpected_field_behavior="ignore"),
+            )
+        except (pa.ArrowException, ValueError):
+            return None
+
+    def _names(self, table: Any, data: bytes) -> list[str] | None:
+        """Return the columns of the one kind that all rows are of; None if they may be of several."""
+        columns = self.job.columns
+        filled = {name for name in table.schema.names if table.column(name).null_count == 0}
+        blank = {name for name in table.schema.names if table.column(name).null_count == len(table)}
+        pair = {columns.chosen, columns.rejected}
+        if pair <= filled:
+            return [columns.chosen, columns.rejected]
+        if pair.isdisjoint(blank):
+            return None
+        if columns.transcript in filled:
+            if columns.transcript != TRANSCRIPT:
+                # Whether such rows are attempts hangs on keys, not values: a null is not the same as nothing.
+                signs = (b"\\u", *(f'"{key}"'.encode() for key in KEYS))
+                return None if any(sign in data for sign in signs) else [columns.transcript]
+            return [TRANSCRIPT, *(name for name in table.schema.names if name in KEYS)]
+        if columns.text in filled and columns.transcript in blank:
+            return [columns.text]
+        return None
+
+    def _one_by_one(self, chunk: Chunk) -> ChunkColumns:
+        """Return the rows of any chunk, each decoded by itself."""
+        rows, blank = chunk.rows()
+        originals = [_decoded(row) for row in rows]
+        columns = self.job.columns
+        kinds: list[tuple[str, ...]] = [(columns.chosen, columns.rejected)]
+        if not self.job.target.metadata:
+            kinds.append((columns.transcript,))
+        kinds.append((columns.text,))
+        # JSON in UTF-8 has no other names.
+        kinds = [kind for kind in kinds if all(map(_is_utf8, kind))]
+        of_kind = [_names_read(self.job, original) for original in originals]
+        kind = max(kinds, key=of_kind.count)
+        texts = [
+            [original[name] if names == kind else None for original, names in zip(originals, of_kind, strict=True)]  # type: ignore[index]  # errors have no names
+            for name in kind
+        ]
+        batch = pa.RecordBatch.from_arrays([pa.array(column, pa.large_string()) for column in texts], names=list(kind))
+        lines = np.array([row.line for row in rows], np.int64)
+        return ChunkColumns(batch, lines, rows, originals, blank)
+
+
+def _is_utf8(name: str) -> bool:
+    return not any(0xD800 <= ord(char) < 0xE000 for char in name)  # noqa: PLR2004  # surrogates
+
+
+def _decoded(row: RawRow) -> Original:
+    try:
+        return decode(row.data)
+    except RowError as error:
+        return error
+
+
+def _names_read(job: Job, original: Original) -> tuple[str, ...]:
+    """Return the columns that hold a row's texts, if they do hold strings."""
+    if isinstance(original, RowError):
+        return ()
+    names = job.columns.read_by(original)
+    return names if all(isinstance(original[name], str) for name in names) else ()
+
+
+def _object_ends(data: bytes) -> Places | None:
+    """Return where each line of *data* ends, if every line begins and ends like an object and is sound UTF-8.
+
+    A line feed inside a JSON string or number is an error, and one between a closing and an opening brace separates two
+    objects; so if Arrow finds as many objects as there are lines, each line is one.
+    """
+    if not data.startswith(b"{"):
+        return None
+    array = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(array == LINE_FEED)
+    begins = np.append(0, ends[:-1] + 1)
+    last = array[ends - 1]
+    # One byte back from a line end there may be a carriage return. A line that begins with a brace has two bytes.
+    last = np.where(last == RETURN, array[ends - 2], last)
+    if not ((array[begins] == OPEN).all() and (last == CLOSE).all()):
+        return None
+    brackets = np.flatnonzero((array == OPEN) | (array == OPEN_LIST))
+    if len(brackets) > MOST_BRACKETS and np.diff(np.searchsorted(brackets, ends), prepend=0).max() > MOST_BRACKETS:
+        return None
+    if not data.isascii():
+        offsets = pa.py_buffer(np.array([0, len(data)], np.int64))
+        try:
+            pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(data)]).validate(full=True)
+        except pa.ArrowInvalid:
+            return None
+    return ends

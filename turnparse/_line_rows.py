@@ -1,0 +1,110 @@
+"""The rows of a judged batch as lines of JSON: those finished by columns and those read one by one, in order again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from turnparse._arrow_rows import Place
+from turnparse._batches import METADATA_TYPES, BatchConverter, Judged
+from turnparse._errors import RowError
+from turnparse._job import PROVENANCE, Judgement, dumped, unread
+from turnparse._json_lines import Lines, json_lines
+
+Line = bytes | memoryview
+
+
+def line_rows(converter: BatchConverter, judged: Judged, place: Place) -> tuple[Judged, list[Line]]:
+    """Return the rows that are written, in order, as runs of whole lines of JSON.
+
+    Args:
+        converter: what judged the rows.
+        judged: the rows. One that JSON cannot hold is set aside.
+        place: where they were read.
+
+    Returns:
+        The rows as they are judged then, and the lines.
+    """
+    lines: dict[int, bytes] = {}
+    misfits: dict[int, Judgement] = {}
+    for index, judgement in zip(judged.written, judged.judgements, strict=True):
+        try:
+            lines[index] = dumped(_record(converter, judged, index, judgement, place))
+        except (ValueError, RecursionError) as error:
+            misfits[index] = _unwritable(error)
+    regular = np.flatnonzero(judged.regular)
+    found = json_lines(_columns(converter, judged, place), judged.regular) if len(regular) else None
+    if found is not None and converter.job.keep_columns:
+        for number, index in enumerate(regular.tolist()):
+            line = bytes(found.data[found.offsets[number] : found.offsets[number + 1]])
+            try:
+                lines[index] = _with_more(line, converter, judged, index, place)
+            except (ValueError, RecursionError) as error:
+                misfits[index] = _unwritable(error)
+        lines = dict(sorted(lines.items()))
+        found = None
+    return judged.without(misfits), _merged(lines, regular, found)
+
+
+def _merged(lines: Mapping[int, bytes], regular: Any, found: Lines | None) -> list[Line]:
+    """Return *lines*, {row: line}, with those *found* of the *regular* rows between them."""
+    if found is None:
+        return list(lines.values())
+    runs: list[Line] = []
+    begin = 0
+    ends = found.offsets[np.searchsorted(regular, np.array(list(lines), np.int64))]
+    for end, line in zip(ends.tolist(), lines.values(), strict=True):
+        runs += [found.data[begin:end], line]
+        begin = end
+    return [*runs, found.data[begin:]]
+
+
+def _record(
+    converter: BatchConverter, judged: Judged, index: int, judgement: Judgement, place: Place
+) -> dict[str, Any]:
+    """Return a row that was read one by one as the target wants it, with what travels along, and where it was read."""
+    item, target = judgement.item, converter.job.target
+    record = {} if item is None else target.record(item, converter.job.side)
+    kept = converter.job.kept(judged.row(index), item) if converter.job.keep_columns else {}
+    origin = _origin(converter, index, place)
+    return record | {name: kept[name] for name in kept if name not in record and name not in origin} | origin
+
+
+def _origin(converter: BatchConverter, index: int, place: Place) -> dict[str, Any]:
+    """Return the columns that say where a row was read, if they are asked for."""
+    if not converter.job.provenance:
+        return {}
+    line = None if place.lines is None else int(place.lines[index])
+    return dict(zip(PROVENANCE, (place.source, line), strict=True))
+
+
+def _columns(converter: BatchConverter, judged: Judged, place: Place) -> Any:
+    """Return what is written of regular rows by columns: where columns travel along, only what comes before these."""
+    columns = list(judged.columns)
+    names = [*converter.job.target.columns, *METADATA_TYPES][: len(columns)]
+    if converter.job.provenance and not converter.job.keep_columns:
+        columns += place.columns(np.arange(len(judged.batch)))
+        names += PROVENANCE
+    return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+def _with_more(line: bytes, converter: BatchConverter, judged: Judged, index: int, place: Place) -> bytes:
+    """Return the *line* of a regular row with what travels along, and where the row was read.
+
+    Raises:
+        ValueError, RecursionError: if JSON cannot hold them.
+    """
+    kept = converter.job.kept(judged.row(index), None)
+    origin = _origin(converter, index, place)
+    more = {
+        name: kept[name] for name in kept if name not in converter.job.target.columns and name not in origin
+    } | origin
+    return line[:-2] + b"," + dumped(more)[1:] if more else line
+
+
+def _unwritable(error: Exception) -> Judgement:
+    reason = RowError(f"expected columns that can be written as JSON, found: {error}", code="wrong-type")
+    return unread(reason)

@@ -1,0 +1,287 @@
+"""A conversion under way: chunks are converted side by side, and written in their order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+import attrs
+
+from turnparse._arrow_rows import Layout, Place, arrow_rows
+from turnparse._batches import BatchConverter
+from turnparse._chunk_columns import ChunkReader, columns_of
+from turnparse._errors import SourceError
+from turnparse._job import Judgement, set_aside_line
+from turnparse._line_rows import line_rows
+from turnparse._shards import Shard
+from turnparse._sinks import ArrowRows, Output, failure
+from turnparse._sources import Chunk, RawRow, Source, open_source
+from turnparse._summary import Summary
+from turnparse._table_sources import read_batches
+from turnparse._tasks import Task
+
+AHEAD: Final = 2
+"""Chunks for each thread that are converted, or wait to be written, at a time: no thread idles, and memory is bounded."""
+
+
+class StoppedError(Exception):
+    """Another thread failed. Never leaves this module."""
+
+
+@attrs.frozen
+class Converted:
+    """What a chunk of a source became.
+
+    Attributes:
+        written: runs of lines, or record batches.
+        refused: the rows set aside, numbered from the chunk's first.
+        counts: what became of them all.
+    """
+
+    written: list[Any]
+    refused: list[tuple[RawRow, Judgement]]
+    counts: Summary
+
+
+def run(
+    converter: BatchConverter, tasks: list[Task], workers: int, on_bytes: Callable[[int], object] | None
+) -> tuple[Summary, list[SourceError]]:
+    """Do all *tasks*.
+
+    Args:
+        converter: what judges the rows.
+        tasks: the outputs with their sources.
+        workers: how many threads convert at a time.
+        on_bytes: called with the number of bytes read.
+
+    Returns:
+        The counts, and what is wrong with sources that could not be read to their end.
+
+    Raises:
+        SourceError: if no source can be read; then nothing is written.
+        OutputError: if an output cannot be written; then nothing is left of it.
+    """
+    stop = Event()
+    side_by_side = min(workers, len(tasks))
+    runs = [_Run(converter, task, max(1, workers // side_by_side), on_bytes, stop) for task in tasks]
+    if side_by_side == 1:
+        for one in runs:
+            one.convert()
+    else:
+        _all_of(runs, side_by_side, stop)
+    counts = Summary()
+    for one in runs:
+        counts.add(one.counts)
+    failures = [failed for one in runs for failed in one.failures]
+    if len(failures) == sum(len(task.shards) for task in tasks) and not counts.rows_in:
+        raise failures[0]
+    return counts, failures
+
+
+def _all_of(runs: list[_Run], side_by_side: int, stop: Event) -> None:
+    """Do *runs*, so many at a time; if one fails, stop the others and raise its error."""
+    with ThreadPoolExecutor(side_by_side, "turnparse") as pool:
+        futures = [pool.submit(one.convert) for one in runs]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            # What failed first is in the order of time, not of sources: a run that was stopped is not at fault.
+            for future in futures:
+                error = future.exception() if future.done() and not future.cancelled() else None
+                if error is not None and not isinstance(error, StoppedError):
+                    raise error from None
+            raise
+
+
+class _Run:
+    """One task under way.
+
+    Args:
+        converter: what judges the rows.
+        task: the output with its sources.
+        workers: how many threads convert its chunks; with one, no other thread is used.
+        on_bytes: called with the number of bytes read.
+        stop: set when this run should stop.
+    """
+
+    def __init__(
+        self,
+        converter: BatchConverter,
+        task: Task,
+        workers: int,
+        on_bytes: Callable[[int], object] | None,
+        stop: Event,
+    ) -> None:
+        self.task = task
+        self.counts = Summary()
+        self.failures: list[SourceError] = []
+        self._converter = converter
+        self._reader = ChunkReader(converter.job)
+        self._workers = workers
+        self._on_bytes = on_bytes
+        self._stop = stop
+        self._layout: Layout | None = None
+
+    def convert(self) -> None:
+        """Convert all sources, and put the outputs in their place.
+
+        Raises:
+            OutputError: if an output cannot be written.
+            StoppedError: if this run was stopped.
+        """
+        out, aside = self.task.out, self.task.aside
+        pool = ThreadPoolExecutor(self._workers, "turnparse") if self._workers > 1 else None
+        try:
+            if self.task.in_folder:
+                _make_folders(out, aside)
+            out.open()
+            for shard in self.task.shards:
+                self._shard(shard, pool)
+            if self.nothing_read:
+                return
+            if isinstance(out, ArrowRows) and out.schema is None:
+                out.schema = Layout.of(self._converter, {}, metadata=False).schema
+            out.commit()
+            if aside is not None:
+                aside.commit()
+        finally:
+            if pool is not None:
+                pool.shutdown(cancel_futures=True)
+            out.discard()
+            if aside is not None:
+                aside.discard()
+
+    @property
+    def nothing_read(self) -> bool:
+        """Whether none of the sources gave any row before it failed."""
+        return len(self.failures) == len(self.task.shards) and not self.counts.rows_in
+
+    def _shard(self, shard: Shard, pool: ThreadPoolExecutor | None) -> None:
+        """Convert one source; remember what is wrong with it, if it cannot be read to its end."""
+        try:
+            with open_source(shard.path, self._on_bytes) as source:
+                rows = 0
+                for converted in self._in_order(self._pieces(source), source, pool):
+                    self._take(converted, source, rows)
+                    rows += converted.counts.rows_in
+        except SourceError as error:
+            self.failures.append(error)
+
+    def _pieces(self, source: Source) -> Iterator[Chunk | Any]:
+        """Yield the chunks or batches of a source.
+
+        Raises:
+            StoppedError: if this run is to stop.
+            SourceError: if the source proves damaged, or its columns are not those of the output.
+        """
+        if source.table is None:
+            pieces: Iterator[Any] = source.chunks
+        else:
+            pieces = self._admitted(read_batches(source.table, source.name, self._on_bytes), source)
+        for piece in pieces:
+            if self._stop.is_set():
+                raise StoppedError
+            yield piece
+
+    def _admitted(self, batches: Iterator[Any], source: Source) -> Iterator[Any]:
+        """Yield *batches* if the output can hold what travels along in them.
+
+        Raises:
+            SourceError: if it cannot.
+        """
+        for batch in batches:
+            if isinstance(self.task.out, ArrowRows):
+                own = Layout.of_columns(self._converter, batch.schema)
+                if self._layout is None:
+                    self._layout = own
+                if odd := self._layout.misfits(own):
+                    msg = (
+                        f"expected the columns that travel along to be those of the output's first rows, found {odd}; "
+                        "convert it to an output of its own, or to JSON lines"
+                    )
+                    raise SourceError(msg, source=source.name)
+            yield batch
+
+    def _in_order(self, pieces: Iterator[Any], source: Source, pool: ThreadPoolExecutor | None) -> Iterator[Converted]:
+        """Yield what each of *pieces* becomes, in their order; an error comes after all that came before it."""
+        waiting: deque[Future[Converted]] = deque()
+        failure: SourceError | None = None
+        try:
+            for piece in pieces:
+                # The first rows decide the columns of an output in Arrow; until then there is no second chunk.
+                if pool is None or (isinstance(self.task.out, ArrowRows) and self._layout is None):
+                    yield self._converted(piece, source)
+                    continue
+                waiting.append(pool.submit(self._converted, piece, source))
+                while len(waiting) >= AHEAD * self._workers:
+                    yield waiting.popleft().result()
+        except SourceError as error:
+            failure = error
+        while waiting:
+            yield waiting.popleft().result()
+        if failure is not None:
+            raise failure
+
+    def _converted(self, piece: Chunk | Any, source: Source) -> Converted:
+        """Return what a chunk of JSON or a batch of Arrow becomes."""
+        is_chunk = isinstance(piece, Chunk)
+        read = self._reader.read(piece) if is_chunk else columns_of(piece, decoded=self._needs_rows)
+        converter = self._converter
+        place = Place(source.path, read.lines if is_chunk else None)
+        judged = converter.judge(read.batch, read.originals)
+        written: list[Any]
+        if isinstance(self.task.out, ArrowRows):
+            if self._layout is None:
+                layout = Layout.of_rows(converter, judged)
+                # Of rows that are all set aside nothing is to be learnt.
+                self._layout = layout if len(judged.refused) < len(judged.batch) else None
+            else:
+                layout = self._layout
+            judged, written = arrow_rows(converter, judged, layout, place)
+        else:
+            judged, written = line_rows(converter, judged, place)
+        refused = [(read.raw[one.index], one.judgement) for one in judged.refused]
+        counts = judged.settled()
+        counts.blank_lines = read.blank_lines
+        return Converted(written, refused, counts)
+
+    @property
+    def _needs_rows(self) -> bool:
+        """Whether rows of Arrow are to be had as JSON has them: what travels along is then written row by row."""
+        return self._converter.job.keep_columns and not isinstance(self.task.out, ArrowRows)
+
+    def _take(self, converted: Converted, source: Source, rows: int) -> None:
+        """Write what a chunk became, before which the source had so many *rows*."""
+        out, aside = self.task.out, self.task.aside
+        if isinstance(out, ArrowRows):
+            if out.schema is None and self._layout is not None:
+                out.schema = self._layout.schema
+            out.write(converted.written)
+        else:
+            for lines in converted.written:
+                out.write(lines)
+        if aside is not None:
+            for raw, judgement in converted.refused:
+                aside.write(set_aside_line(attrs.evolve(raw, row=rows + raw.row), source.path, judgement))
+        self.counts.add(converted.counts)
+
+
+def _make_folders(*outputs: Output | None) -> None:
+    """Make the folders of *outputs*.
+
+    Raises:
+        OutputError: if that fails.
+    """
+    for output in outputs:
+        if output is not None:
+            try:
+                Path(output.name).parent.mkdir(parents=True, exist_ok=True)
+            except (OSError, ValueError) as error:
+                raise failure(error, output.name) from None

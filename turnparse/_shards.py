@@ -1,0 +1,116 @@
+"""Shards: the files that a list of sources names, and the output that each of them goes to."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from turnparse._errors import OptionError, SourceError, escape, require_path
+from turnparse._sources import STDIN
+
+SET_ASIDE_SUFFIX: Final = ".set-aside.jsonl"
+JSON_ENDINGS: Final = tuple(
+    f".{kind}{zipped}" for kind in ("jsonl", "ndjson", "json") for zipped in ("", ".gz", ".zst")
+)
+ENDINGS: Final = (*JSON_ENDINGS, ".parquet", ".arrow", ".arrows", ".feather")
+"""What the files of a folder end in that are sources; the longest that fits is left out of an output's name."""
+
+
+@attrs.frozen
+class Shard:
+    """One file to read.
+
+    Attributes:
+        path: the file, or ``-``.
+        inner: its path within the folder or pattern that it was found by, or its name.
+    """
+
+    path: str
+    inner: str
+
+    @property
+    def stem(self) -> str:
+        """`inner` without its ending, if that is a known one."""
+        ending = max((ending for ending in ENDINGS if self.inner.endswith(ending)), key=len, default="")
+        return self.inner.removesuffix(ending)
+
+
+def shards_of(sources: object) -> list[Shard]:
+    """Return the files that *sources* name, in their order; those of a folder or pattern sorted by their paths.
+
+    Args:
+        sources: a path, or paths: of files, of folders, which are looked through to the bottom for files with one of
+            `ENDINGS` but for hidden files and set-aside files, or patterns with ``*``, ``?``, ``[]`` or ``**``. A file
+            of that very name comes before a pattern; ``-`` is standard input.
+
+    Raises:
+        ArgumentError: if a source is no path.
+        OptionError: if there is none, or standard input is named twice.
+        SourceError: if a folder or pattern has no files.
+    """
+    if isinstance(sources, (str, os.PathLike)) or not isinstance(sources, Iterable):
+        sources = [sources]
+    paths = [require_path(source, "a source") for source in sources]
+    if not paths:
+        msg = "expected at least one source, found none"
+        raise OptionError(msg)
+    if paths.count(STDIN) > 1:
+        msg = f"expected {STDIN} (standard input) at most once among the sources"
+        raise OptionError(msg)
+    return [shard for path in paths for shard in _found(path)]
+
+
+def _found(path: str) -> list[Shard]:
+    if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where a name is too long
+        return _in_folder(path)
+    if path == STDIN or os.path.lexists(path) or not glob.has_magic(path):
+        # What cannot be opened is told when it is.
+        return [Shard(path, Path(path).name)]
+    files = sorted(found for found in glob.glob(path, recursive=True) if os.path.isfile(found))  # noqa: PTH207,PTH113  # patterns may be absolute
+    if not files:
+        raise SourceError("expected a pattern that fits some file, found none", source=escape(path, 300))
+    root = _fixed_part(path)
+    return [Shard(found, os.path.relpath(found, root)) for found in files]
+
+
+def _fixed_part(pattern: str) -> str:
+    """Return the folder of *pattern* that comes before anything that may vary."""
+    parts = Path(pattern).parts
+    fixed = next(index for index, part in enumerate(parts) if glob.has_magic(part))
+    return str(Path(*parts[:fixed])) if fixed else "."
+
+
+def _in_folder(path: str) -> list[Shard]:
+    found = []
+    for folder, folders, names in os.walk(path):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if name.endswith(ENDINGS) and not name.endswith(SET_ASIDE_SUFFIX) and not name.startswith("."):
+                file = os.path.join(folder, name)  # noqa: PTH118  # what a name may hold, Path may change
+                found.append(Shard(file, os.path.relpath(file, path)))
+    if not found:
+        endings = ", ".join(ENDINGS)
+        raise SourceError(f"expected a folder with files that end in {endings}, found none", source=escape(path, 300))
+    return sorted(found, key=lambda shard: Path(shard.inner).parts)
+
+
+def outputs_in(folder: str, shards: list[Shard], ending: str) -> list[str]:
+    """Return the output in *folder* for each of *shards*: its path there, with *ending* in place of its own.
+
+    Raises:
+        OptionError: if two would be the same.
+    """
+    outputs = [str(Path(folder) / f"{'stdin' if shard.path == STDIN else shard.stem}.{ending}") for shard in shards]
+    seen: dict[str, str] = {}
+    for shard, output in zip(shards, outputs, strict=True):
+        if output in seen:
+            both = f"{escape(seen[output])} and {escape(shard.path)}"
+            msg = f"expected sources with an output of their own each, found that {both} both go to {escape(output)!r}"
+            raise OptionError(f"{msg}; convert them to different folders")
+        seen[output] = shard.path
+    return outputs

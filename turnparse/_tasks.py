@@ -1,0 +1,146 @@
+"""Tasks: what is written of which sources, settled before anything is read."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import attrs
+
+from turnparse._errors import ArgumentError, OptionError, escape, require_path, require_str, shown
+from turnparse._shards import SET_ASIDE_SUFFIX, Shard, outputs_in
+from turnparse._sinks import FORMATS, LINE_FORMATS, STDOUT, ArrowRows, JsonLines, checked_output, output_named
+from turnparse._sources import STDIN
+
+SEPARATORS: Final = tuple(filter(None, (os.sep, os.altsep)))
+
+
+@attrs.frozen
+class Task:
+    """One output.
+
+    Attributes:
+        shards: the files whose rows it gets, in order.
+        out: where rows are written.
+        aside: where rows set aside are written; None if there is nowhere.
+        in_folder: whether the outputs are in a folder, to be made if it is not there.
+    """
+
+    shards: list[Shard]
+    out: JsonLines | ArrowRows
+    aside: JsonLines | None
+    in_folder: bool = False
+
+
+def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: object, summary: str | None) -> list[Task]:
+    """Return what is to be done: one task, or, where *output* is a folder, one for each of *shards*.
+
+    Args:
+        shards: the files to read.
+        output: a file, a folder, or ``-``.
+        set_aside: likewise, for rows set aside; None for the usual place.
+        ending: the format of files in a folder, of `FORMATS`; None for the first.
+        summary: the file for the summary, or None.
+
+    Raises:
+        ArgumentError, OptionError: if an output is no path, cannot be written, or is another one or a source.
+    """
+    path = require_path(output, "the output")
+    aside = None if set_aside is None else require_path(set_aside, "the file for rows set aside")
+    if _is_folder(path):
+        tasks = _in_folder(path, aside, _checked_format(ending), shards)
+    else:
+        if ending is not None:
+            msg = f"expected a format only with a folder for output, found {shown(ending)} with {escape(path)!r}"
+            raise OptionError(msg)
+        out = checked_output(path, "the output")
+        if aside is None and out != STDOUT:
+            aside = out + SET_ASIDE_SUFFIX
+        if aside is not None:
+            aside = checked_output(aside, "the file for rows set aside", LINE_FORMATS)
+        if out == aside:
+            msg = "expected two files for rows and rows set aside, found standard output for both"
+            raise OptionError(msg)
+        tasks = [Task(shards, output_named(out), None if aside is None else JsonLines(aside))]
+    _require_distinct(tasks, summary)
+    return tasks
+
+
+def _is_folder(path: str) -> bool:
+    return path != STDOUT and (path.endswith(SEPARATORS) or os.path.isdir(path))  # noqa: PTH112  # Path.is_dir raises where a name is too long
+
+
+def _checked_format(ending: object) -> str:
+    if ending is None:
+        return FORMATS[0]
+    if require_str(ending, "the format") not in FORMATS:
+        msg = f"expected a format ({', '.join(FORMATS)}), found {shown(ending)}"
+        raise OptionError(msg)
+    return str(ending)
+
+
+def _in_folder(folder: str, aside: str | None, ending: str, shards: list[Shard]) -> list[Task]:
+    """Return a task for each of *shards*, with its output in *folder*."""
+    if aside is not None and not _is_folder(aside):
+        msg = f"expected a folder for rows set aside, as for the output, found {escape(aside)!r}; end it in a slash"
+        raise OptionError(msg)
+    outputs = outputs_in(folder, shards, ending)
+    if aside is None:
+        asides = [output + SET_ASIDE_SUFFIX for output in outputs]
+    else:
+        asides = outputs_in(aside, shards, SET_ASIDE_SUFFIX.lstrip("."))
+    return [
+        Task([shard], output_named(output), JsonLines(refused), in_folder=True)
+        for shard, output, refused in zip(shards, outputs, asides, strict=True)
+    ]
+
+
+def _require_distinct(tasks: list[Task], summary: str | None) -> None:
+    """Check that no output is a source or another output."""
+    sources = {_real(shard.path): shard.path for task in tasks for shard in task.shards if shard.path != STDIN}
+    outputs = [output.name for task in tasks for output in (task.out, task.aside) if output is not None]
+    taken = dict(sources)
+    for path in (*outputs, summary):
+        if path in (None, STDOUT):
+            continue
+        if _real(path) in taken:
+            msg = f"expected sources and outputs all to be different files, found {escape(path)!r} twice"
+            raise OptionError(msg)
+        taken[_real(path)] = path
+
+
+def _real(path: str) -> str:
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return path  # to open it will say what is wrong with it
+
+
+def checked_summary(summary: object) -> str | None:
+    """Return the path of the summary.
+
+    Raises:
+        ArgumentError, OptionError: if it is no path, or standard output.
+    """
+    path = None if summary is None else require_path(summary, "the summary")
+    if path == STDOUT:
+        msg = f"expected the summary to be a file, found {STDOUT}: it is shown on standard error anyway"
+        raise OptionError(msg)
+    return path
+
+
+def checked_workers(workers: object) -> int:
+    """Return how many threads convert: as many as there are cores for this process if *workers* is None.
+
+    Raises:
+        ArgumentError, OptionError: if it is no number, or less than one.
+    """
+    if workers is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not isinstance(workers, int) or isinstance(workers, bool):
+        msg = f"expected workers to be an int, found {type(workers).__name__}"
+        raise ArgumentError(msg)
+    if workers < 1:
+        msg = f"expected at least one worker, found {workers}"
+        raise OptionError(msg)
+    return workers
