@@ -27,6 +27,9 @@ from turnparse._tasks import Task
 AHEAD: Final = 2
 """Chunks for each thread that are converted, or wait to be written, at a time: no thread idles, and memory is bounded."""
 
+MOST_WAITING: Final = 1 << 26
+"""Bytes of these chunks at most: of rows that are larger, one is converted at a time."""
+
 
 class StoppedError(Exception):
     """Another thread failed. Never leaves this module."""
@@ -211,7 +214,8 @@ class _Run:
 
     def _in_order(self, pieces: Iterator[Any], source: Source, pool: ThreadPoolExecutor | None) -> Iterator[Converted]:
         """Yield what each of *pieces* becomes, in their order; an error comes after all that came before it."""
-        waiting: deque[Future[Converted]] = deque()
+        waiting: deque[tuple[int, Future[Converted]]] = deque()
+        size = 0
         failure: SourceError | None = None
         try:
             for piece in pieces:
@@ -219,13 +223,16 @@ class _Run:
                 if pool is None or (isinstance(self.task.out, ArrowRows) and self._layout is None):
                     yield self._converted(piece, source)
                     continue
-                waiting.append(pool.submit(self._converted, piece, source))
-                while len(waiting) >= AHEAD * self._workers:
-                    yield waiting.popleft().result()
+                waiting.append((_size(piece), pool.submit(self._converted, piece, source)))
+                size += waiting[-1][0]
+                del piece
+                while waiting and (len(waiting) >= AHEAD * self._workers or size > MOST_WAITING):
+                    size -= waiting[0][0]
+                    yield waiting.popleft()[1].result()
         except SourceError as error:
             failure = error
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft()[1].result()
         if failure is not None:
             raise failure
 
@@ -271,6 +278,11 @@ class _Run:
             for raw, judgement in converted.refused:
                 aside.write(set_aside_line(attrs.evolve(raw, row=rows + raw.row), source.path, judgement))
         self.counts.add(converted.counts)
+
+
+def _size(piece: Chunk | Any) -> int:
+    """Return how many bytes a chunk or batch has."""
+    return len(piece.data) if isinstance(piece, Chunk) else int(piece.nbytes)
 
 
 def _make_folders(*outputs: Output | None) -> None:
