@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import turnparse
 from strategies import COLUMN_TYPES, PAIR_ROWS, other_columns, record_batches
-from turnparse._json_lines import BLOCK, ESCAPES, json_lines
+from turnparse._json_lines import json_lines
+from turnparse._json_text import BLOCK, ESCAPES
 from turnparse._message_columns import MESSAGE
 
 MESSAGES = pa.list_(MESSAGE)

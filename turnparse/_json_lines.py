@@ -7,7 +7,7 @@ rest. One `take` of the pieces, in the order of the lines, is all the lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -17,29 +17,9 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from turnparse._buffers import Bytes, Mask, Places
+from turnparse._buffers import Mask, Places
 from turnparse._columns import TextColumn
-
-SPACE, QUOTE, BACKSLASH = b' "\\'
-
-SWAP: Final = SPACE ^ QUOTE
-"""The bits in which spaces and quotes differ: a single one, and the control characters stay below both without it."""
-
-WORD: Final = 64
-"""Bits of a word."""
-
-ESCAPES: Final = {
-    # The backslash comes first, or it would escape those of other escapes.
-    byte: orjson.dumps(chr(byte))[1:-1]
-    for byte in (BACKSLASH, QUOTE, *range(SPACE))
-}
-"""{byte: how JSON has it in a string}, of all bytes that it may not have as they are."""
-
-GROWTH: Final = np.array([len(ESCAPES.get(byte, b"?")) - 1 for byte in range(BACKSLASH + 1)], np.int64)
-"""{byte: by how much its escape is longer}."""
-
-BLOCK: Final = 1 << 16
-"""Bytes looked through at a time: they and what is found in them stay in a core's own cache."""
+from turnparse._json_text import Pieces, empty, escaped
 
 VALUE, EMPTY, NULL, ROLE = range(4)
 """How a cell begins: with a value, or as an empty list, or null, or, from here on, with a message of the first role, etc."""
@@ -63,24 +43,6 @@ class Lines:
 
     data: memoryview
     offsets: Places
-
-
-@attrs.frozen
-class _Pieces:
-    """Byte strings, of which lines are made.
-
-    Attributes:
-        lengths: the length of each; int64.
-        blocks: their bytes, one behind the other, cut anywhere.
-    """
-
-    lengths: Places
-    blocks: Iterable[bytes]
-
-    @classmethod
-    def of(cls, texts: Sequence[bytes]) -> _Pieces:
-        """Return *texts* as pieces."""
-        return cls(np.fromiter(map(len, texts), np.int64, len(texts)), [b"".join(texts)])
 
 
 def json_lines(batch: Any, rows: Mask | None = None) -> Lines:
@@ -128,7 +90,7 @@ class _Cells:
         # The contents: first those of messages, as they are in the batch, with their roles, then values, as JSON.
         self._texts: list[TextColumn] = []
         self._speakers: list[Places] = []
-        self._values: list[_Pieces] = []
+        self._values: list[Pieces] = []
         self._count = 0
         self._roles: dict[str, int] = {}
 
@@ -171,15 +133,15 @@ class _Cells:
         if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
             # Arrow writes these as JSON does.
             texts = TextColumn.of(column.cast(pa.string()).fill_null("null"))
-            values = _Pieces(texts.ends - texts.starts, [texts.data.tobytes()])
+            values = Pieces(texts.ends - texts.starts, [texts.data.tobytes()])
         elif _is_text(kind):
             # Names of files and the like: few values, many times.
             encoded = column.dictionary_encode()
             texts = encoded.dictionary.to_pylist()
             place = _numbers(encoded.indices.fill_null(len(texts)), np.int32, len(column))
-            values = _Pieces.of([orjson.dumps(text) for text in [*texts, None]])
+            values = Pieces.of([orjson.dumps(text) for text in [*texts, None]])
         else:
-            values = _Pieces.of([orjson.dumps(value) for value in column.to_pylist()])
+            values = Pieces.of([orjson.dumps(value) for value in column.to_pylist()])
         self._lengths[:, number] = 1
         self._begins[:, number] = place + self._count
         self._openings[:, number] = VALUE
@@ -213,7 +175,7 @@ class _Cells:
         index[at] = speakers[content] + (self._count + len(firsts))
         index[at + 1] = content
         index[starts] = first.ravel()
-        data, places = _taken([_escaped(self._texts), *self._values, _Pieces.of(firsts + others)], index)
+        data, places = _taken([escaped(self._texts), *self._values, Pieces.of(firsts + others)], index)
         return Lines(data, np.append(0, places[ends.reshape(self._lengths.shape)[:, -1]]))
 
 
@@ -242,17 +204,12 @@ def _numbers(array: Any, kind: type[np.integer[Any]], count: int) -> npt.NDArray
     return np.frombuffer(array.buffers()[1], kind)[array.offset : array.offset + count]
 
 
-def _empty(size: int) -> Bytes:
-    """Return an array of *size* bytes in Arrow's memory: from the system it would come anew, page by page."""
-    return np.frombuffer(memoryview(pa.allocate_buffer(size)), np.uint8)
-
-
-def _taken(pieces: Sequence[_Pieces], index: Places) -> tuple[memoryview, Places]:
+def _taken(pieces: Sequence[Pieces], index: Places) -> tuple[memoryview, Places]:
     """Return those of *pieces* that *index* names, one behind the other, and where each begins and the last ends."""
     lengths = np.concatenate([some.lengths for some in pieces])
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
-    data, end = _empty(int(offsets[-1])), 0
+    data, end = empty(int(offsets[-1])), 0
     for block in chain.from_iterable(some.blocks for some in pieces):
         begin, end = end, end + len(block)
         data.data[begin:end] = block
@@ -263,44 +220,3 @@ def _taken(pieces: Sequence[_Pieces], index: Places) -> tuple[memoryview, Places
     found = np.frombuffer(places, np.int64)[: len(index) + 1]
     # Arrow says that its bytes are signed.
     return memoryview(taken).cast("B")[: int(found[-1])], found
-
-
-def _escaped(texts: Sequence[TextColumn]) -> _Pieces:
-    """Return all *texts*, column by column, as JSON has them inside quotes."""
-    lengths = np.concatenate([np.empty(0, np.int64), *(column.ends - column.starts for column in texts)])
-    ends = np.cumsum(lengths)
-    data = _empty(int(lengths.sum()))
-    np.concatenate([data[:0], *(column.data for column in texts)], out=data)
-    places = _unsafe(data)
-    unsafe = data[places]
-    # The text in which each of these bytes stands grows by what its escape is longer.
-    text = np.searchsorted(ends, places, side="right")
-    lengths += np.bincount(text, GROWTH[unsafe], len(lengths)).astype(np.int64)
-    there = np.bincount(unsafe, minlength=len(GROWTH)).tolist()
-    return _Pieces(lengths, _escaped_blocks(data, [byte for byte in ESCAPES if there[byte]]))
-
-
-def _escaped_blocks(data: Bytes, there: Sequence[int]) -> Iterator[bytes]:
-    """Yield *data* as JSON has it inside quotes, *there* being the bytes in it that are escaped."""
-    for begin in range(0, len(data), BLOCK):
-        block = data[begin : begin + BLOCK].tobytes()
-        for byte in there:
-            block = block.replace(bytes([byte]), ESCAPES[byte])
-        yield block
-
-
-def _unsafe(data: Bytes) -> Places:
-    """Return the places in *data* of the bytes that JSON escapes, ascending."""
-    bits = np.zeros(len(data) // WORD + 1, np.uint64)
-    packed = bits.view(np.uint8)
-    for begin in range(0, len(data), BLOCK):
-        block = data[begin : begin + BLOCK]
-        # One comparison finds control characters and quotes: with quotes and spaces swapped, they are the lowest.
-        unsafe = block ^ SWAP <= SPACE
-        unsafe |= block == BACKSLASH
-        here = np.packbits(unsafe, bitorder="little")
-        packed[begin // 8 : begin // 8 + len(here)] = here
-    # In most words there is none.
-    words = np.flatnonzero(bits)
-    places = np.flatnonzero(np.unpackbits(bits[words].view(np.uint8), bitorder="little"))
-    return words[places // WORD] * WORD + places % WORD
