@@ -60,6 +60,19 @@ def failure(error: Exception, path: str, what: str = "the output") -> OutputErro
     return OutputError(f"expected to write {what}, found: {reason}", source=escape(path, 300))
 
 
+class _KeptOpen:
+    """A file to be written to by Arrow, which closes what it writes to; here the file's owner does that."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.write = file.write
+        self.flush = file.flush
+
+    def close(self) -> None:
+        """Leave the file open."""
+
+
 @attrs.define
 class Output:
     """A file: made when first needed, under a temporary name, and put in its place by `commit`.
@@ -158,7 +171,7 @@ class JsonLines(Output):
         if self.name.endswith(".zst"):
             import pyarrow as pa
 
-            return pa.CompressedOutputStream(pa.PythonFile(file, mode="w"), "zstd")
+            return pa.CompressedOutputStream(pa.PythonFile(_KeptOpen(file), mode="w"), "zstd")
         return file
 
     def write(self, lines: bytes | memoryview) -> None:
