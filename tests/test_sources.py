@@ -16,6 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import turnparse
 from strategies import ANNOUNCEMENTS, JSON_VALUES
 from turnparse import SourceError
 from turnparse._json_array import ArraySplitter, Element
@@ -467,3 +468,29 @@ def test_what_was_unzipped_before_the_damage_is_kept(tmp_path: Path) -> None:
         rows.extend(source.rows)  # extend keeps what came before the error
 
     assert len(rows) == 3
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "arrows"])
+def test_a_table_is_read_row_by_row(tmp_path: Path, kind: str) -> None:
+    """Parquet and Arrow files give the rows that JSON lines give, without lines; what is no row goes to *on_error*."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    texts = ["\n\nHuman: Hi\n\nAssistant: Ho", None, "Good day"]
+    table, path = pa.table({"text": texts, "other": [1, 2, 3]}), tmp_path / f"rows.{kind}"
+    if kind == "parquet":
+        pq.write_table(table, path, row_group_size=2)
+    else:
+        opened = pa.ipc.new_file if kind == "arrow" else pa.ipc.new_stream
+        with opened(path, table.schema) as writer:
+            writer.write_table(table, max_chunksize=1)
+    errors: list[turnparse.RowError] = []
+    rows = list(turnparse.read(path, on_error=errors.append))
+
+    assert [(str(row), row.line, row.origin and row.origin.row) for row in rows] == [
+        (texts[0], None, 0),
+        (texts[2], None, 2),
+    ]
+    assert [(error.code, error.line, error.row, error.raw) for error in errors] == [
+        ("wrong-type", None, 1, b'{"text":null,"other":2}')
+    ]

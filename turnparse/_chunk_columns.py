@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import attrs
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.json as pj
 
@@ -24,6 +23,7 @@ from turnparse._job import Job
 from turnparse._red_team import KEYS, MISSPELT, TRANSCRIPT
 from turnparse._rows import decode
 from turnparse._sources import Chunk, RawRow
+from turnparse._table_sources import raw_row
 
 MOST_BRACKETS: Final = 900
 """Opening brackets that a line of a clean chunk may have at most. `decode` refuses what is nested a thousand levels deep,
@@ -80,7 +80,7 @@ class _TableRows:
 
     def __getitem__(self, index: int) -> RawRow:
         (row,) = self.batch.slice(index, 1).to_pylist()
-        return RawRow(orjson.dumps(row, default=str), None, index)
+        return raw_row(row, index)
 
 
 def columns_of(batch: Any, *, decoded: bool) -> ChunkColumns:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 from turnparse._dialect import DEFAULT, Dialect, resolve
 from turnparse._errors import RowError, require_callable
@@ -11,7 +13,7 @@ from turnparse._model import Diagnostics, Origin, Pair, Transcript
 from turnparse._parse import asked
 from turnparse._red_team import RedTeamAttempt
 from turnparse._rows import Columns, decode, recognise
-from turnparse._sources import RawRow, open_source
+from turnparse._sources import RawRow, Source, open_source
 
 
 def read(
@@ -29,7 +31,8 @@ def read(
     Each has its place in ``.source``, ``.line`` and ``.origin``.
 
     Args:
-        source: the path of a file of JSON lines or of one JSON array, gzipped or not, or ``-`` for standard input.
+        source: the path of a file of JSON lines or of one JSON array, compressed with gzip or zstd or not, of Parquet or
+            Arrow IPC; or ``-`` for standard input.
         dialect: as for `turnparse.parse`.
         diagnostics: as for `turnparse.parse`.
         chosen: the column of the preferred side, if not ``chosen``.
@@ -58,10 +61,10 @@ def _items(
     on_error: Callable[[RowError], object] | None,
 ) -> Iterator[Pair | RedTeamAttempt | Transcript]:
     with open_source(source) as opened:
-        for raw in opened.rows:
+        for raw, row in _rows(opened):
             try:
                 origin = Origin(opened.path, raw.line, raw.row)
-                item = recognise(decode(raw.data), columns, dialect, diagnostics, origin)
+                item = recognise(row(), columns, dialect, diagnostics, origin)
             except RowError as error:
                 place(error, raw, opened.name)
                 if on_error is None:
@@ -69,6 +72,21 @@ def _items(
                 on_error(error)
             else:
                 yield item
+
+
+def _rows(source: Source) -> Iterator[tuple[RawRow, Callable[[], dict[str, Any]]]]:
+    """Yield each row as it stands in its source, and what gives it as JSON has it."""
+    if source.table is None:
+        for raw in source.rows:
+            yield raw, partial(decode, raw.data)
+        return
+    from turnparse._table_sources import raw_row, read_batches
+
+    number = 0
+    for batch in read_batches(source.table, source.name):
+        for row in batch.to_pylist():
+            yield raw_row(row, number), partial(dict, row)
+            number += 1
 
 
 def place(error: RowError, raw: RawRow, source: str) -> None:

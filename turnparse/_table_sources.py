@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Final
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from turnparse._errors import SourceError
+from turnparse._sources import RawRow
 from turnparse._streams import ARROW_MAGIC, LONGEST_MAGIC, PARQUET_MAGIC, reason
 
 BATCH_BYTES: Final = 1 << 21
@@ -102,3 +104,8 @@ def _cut(batch: Any) -> Iterator[Any]:
     rows = max(1, min(MOST_ROWS, BATCH_BYTES * len(batch) // max(1, batch.nbytes)))
     for begin in range(0, len(batch), rows):
         yield batch.slice(begin, rows)
+
+
+def raw_row(row: dict[str, Any], number: int) -> RawRow:
+    """Return a row of a table as one that has no line: as JSON, with text for what JSON has no type for."""
+    return RawRow(orjson.dumps(row, default=str), None, number)
