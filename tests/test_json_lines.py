@@ -164,6 +164,15 @@ def test_rows_that_are_not_asked_for_may_hold_anything() -> None:
         json_lines(batch)
 
 
+def test_few_rows_of_many() -> None:
+    """A few rows of a long batch are written as if they were all, from lists that are null, empty and full."""
+    cells: list[list[str] | None] = [None, [], ["x\n"], ["a", '"']]
+    lists = column(*(cells[at % 4] for at in range(200)))
+    batch = pa.record_batch({"prompt": lists, "line": pa.array(range(200)), "chosen": lists}).slice(3, 190)
+    for rows in ([0], [189], [7, 8, 9, 10, 100], range(0, 190, 9)):
+        check(batch, np.isin(np.arange(190), list(rows)))
+
+
 def test_lines_that_outgrow_their_columns() -> None:
     """Lines that are six times as long as the columns that they are made of are right to the last byte."""
     check(pa.record_batch({"prompt": column(*(["\x00" * 5000] for _ in range(100)))}))

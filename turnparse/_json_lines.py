@@ -30,6 +30,9 @@ OPENINGS: Final = (b"", b"[]", b"null")
 RESTS: Final = (b"", b'"}]')
 """What is still to be written of a cell without messages, and of one with messages: a piece with what follows it."""
 
+SPARSE: Final = 8
+"""If fewer than one in so many rows are asked for, their messages are copied first, so that no others are escaped."""
+
 
 @attrs.frozen
 class Lines:
@@ -96,6 +99,8 @@ class _Cells:
 
     def add_messages(self, number: int, column: Any, chosen: Places | None) -> bool:
         """Add the cells *chosen* of a column of messages, before any values; tell whether that could be done."""
+        if chosen is not None and SPARSE * len(chosen) < len(column):
+            column, chosen = column.take(pa.array(chosen)), None
         wide = pa.types.is_large_list(column.type)
         offsets = _numbers(column, np.int64 if wide else np.int32, len(column) + 1).astype(np.int64)
         begins, ends = offsets[:-1], offsets[1:]

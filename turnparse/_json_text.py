@@ -96,4 +96,5 @@ def _unsafe(data: Bytes) -> Places:
     # In most words there is none.
     words = np.flatnonzero(bits)
     places = np.flatnonzero(np.unpackbits(bits[words].view(np.uint8), bitorder="little"))
-    return words[places // WORD] * WORD + places % WORD
+    found: Places = words[places // WORD] * WORD + places % WORD
+    return found
