@@ -174,6 +174,8 @@ class _Run:
                 for converted in self._in_order(self._pieces(source), source, pool):
                     self._take(converted, source, rows)
                     rows += converted.counts.rows_in
+                    # It may be as large as a row is, and the next one is read before this name is given anew.
+                    del converted
         except SourceError as error:
             self.failures.append(error)
 
