@@ -1,12 +1,13 @@
 """Looking for markers in a byte buffer of any number of texts, without an object for each text or marker.
 
 The markers are those of a `MarkerTable`, in UTF-8. A bitmap with one bit for each byte tells where a marker's first two
-bytes stand; whole markers are then compared eight bytes at a time. Only texts of some kilobytes each are split faster by
-`re`, one by one; a column is split some twenty times as fast like this.
+bytes may stand: the data is read once for that, and all else is done with an eighth of it, or less. Whole markers are
+then compared eight bytes at a time.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -25,14 +26,27 @@ WORD: Final = 8
 BITS: Final = 16
 """Bytes of which one number tells where something is among them."""
 
-BLOCK: Final = 1 << 18
-"""Bytes looked through at a time: they and what is found in them stay in a core's own cache."""
+BLOCK: Final = 1 << 17
+"""Bytes compared at a time: the result stays in a core's own cache until its bits are packed."""
 
 LINE_END: Final = ord("\r")
 """Of the bytes up to this one, text has line ends and little else: one comparison finds all kinds of these."""
 
 LOWEST_BIT: Final = np.array([max(0, (bits & -bits).bit_length() - 1) for bits in range(1 << 16)], np.int8)
 """{sixteen bits: the place of the lowest that is set}."""
+
+ONE: Final = np.uint64(1)
+TOP: Final = np.uint64(63)
+
+
+class _Scratch(threading.local):
+    """Memory that each thread has for itself: what is asked for anew in every call costs its page faults anew."""
+
+    def __init__(self) -> None:
+        self.passes: Mask = np.empty(BLOCK, np.bool_)
+
+
+_SCRATCH: Final = _Scratch()
 
 
 @attrs.frozen
@@ -56,40 +70,54 @@ class _Sign:
 
     def places(self, data: Bytes) -> Places:
         """Return the places in *data* that pass, ascending: where the run has ended, or where the byte is."""
-        bits = np.zeros(len(data) // BITS + 1, np.uint16)
-        passes = np.empty(min(len(data), BLOCK) + 2, np.uint8)
-        # Block by block the comparison's result stays in cache, and its memory is asked for only once.
+        bits = self._bits(data)
+        if not self.run:
+            return _ones(bits)
+        # Of a run only its last byte counts: a label follows it at once. True is a byte in a run, with none after it.
+        after = bits >> ONE
+        after[:-1] |= bits[1:] << TOP
+        ended = np.invert(after, out=after)
+        ended &= bits
+        if self.run > 1:
+            before = bits << ONE
+            before[1:] |= bits[:-1] >> TOP
+            ended &= before
+        places = _ones(ended)
+        places += 1
+        return places
+
+    def _bits(self, data: Bytes) -> npt.NDArray[np.uint64]:
+        """Return one bit for each byte of *data*, the lowest first: whether it is the byte, or in a run."""
+        bits = np.empty(len(data) // 64 + 1, np.uint64)
+        bits[len(data) // 64 :] = 0
+        packed = bits.view(np.uint8)
+        passes = np.less_equal if self.run else np.equal
         for begin in range(0, len(data), BLOCK):
-            block = data[begin : begin + BLOCK + self.run]
-            here = passes[: len(block)]
-            if self.run:
-                np.less_equal(block, self.byte, out=here.view(np.bool_))
-                # Of a run only the last bytes count: a label follows them at once. True > False: here, but no more.
-                ended = np.greater(here[self.run - 1 : -1], here[self.run :]).view(np.uint8)
-                here = np.bitwise_and(here[: len(ended)], ended, out=ended)
-            else:
-                np.equal(block, self.byte, out=here.view(np.bool_))
-            packed = np.packbits(here[:BLOCK], bitorder="little")
-            bits.view(np.uint8)[begin // 8 : begin // 8 + len(packed)] = packed
-        return _ones(bits) + self.run
+            block = data[begin : begin + BLOCK]
+            here = passes(block, self.byte, out=_SCRATCH.passes[: len(block)])
+            some = np.packbits(here, bitorder="little")
+            packed[begin // 8 : begin // 8 + len(some)] = some
+        return bits
 
 
-def _ones(bits: npt.NDArray[np.uint16]) -> Places:
+def _ones(bits: npt.NDArray[np.uint64]) -> Places:
     """Return the places of the bits that are set, ascending."""
-    index = np.flatnonzero(bits != 0)
-    left = bits[index]
+    halves = bits.view(np.uint16)
+    index = np.flatnonzero(halves != 0)
+    left = halves.take(index)
     index *= BITS
-    found = [index + LOWEST_BIT[left]]
-    while True:
-        left = left & (left - np.uint16(1))
-        more = np.flatnonzero(left)
-        if not len(more):
-            break
-        # Several in sixteen bytes are rare.
+    places = index + LOWEST_BIT.take(left)
+    left &= left - np.uint16(1)
+    if not left.any():
+        return places
+    found = [places]
+    # Several in sixteen bytes are rare.
+    while len(more := np.flatnonzero(left != 0)):
         index, left = index[more], left[more]
-        found.append(index + LOWEST_BIT[left])
-    # Two ascending runs: the stable sort merges them.
-    return np.sort(np.concatenate(found), kind="stable") if len(found) > 1 else found[0]
+        found.append(index + LOWEST_BIT.take(left))
+        left &= left - np.uint16(1)
+    # Ascending runs: the stable sort merges them.
+    return np.sort(np.concatenate(found), kind="stable")
 
 
 def _words(data: Bytes) -> npt.NDArray[Any]:
@@ -135,20 +163,20 @@ class Literals:
         """
         places, kinds = [], []
         for before, members in sorted(groups.items()):
-            at = signs - before
-            begin = int(np.searchsorted(at, 0))
+            at = signs - before if before else signs
+            # Before the first few bytes of a buffer no literal has room.
+            begin = int(np.searchsorted(at, 0)) if len(at) and at[0] < 0 else 0
             kind = self._kinds(data, at[begin:], members)
             standing = kind >= 0
-            if begin == 0 and standing.all():
+            places.append(at[begin:].compress(standing))
+            kinds.append(kind.compress(standing))
+            if len(places[-1]) == len(at):
                 # Nothing is left that another group could find.
-                places.append(at)
-                kinds.append(kind)
                 break
-            places.append(at[begin:][standing])
-            kinds.append(kind[standing])
-            signs = np.concatenate([signs[:begin], signs[begin:][~standing]])
-        if sum(map(bool, map(len, places))) <= 1:
-            some = max(range(len(places)), key=lambda group: len(places[group]))
+            signs = np.concatenate([signs[:begin], signs[begin:].compress(~standing)])
+        filled = [group for group, found in enumerate(places) if len(found)]
+        if len(filled) <= 1:
+            some = filled[0] if filled else 0
             return places[some], kinds[some]
         place = np.concatenate(places)
         order = np.argsort(place, kind="stable")
@@ -156,31 +184,36 @@ class Literals:
 
     def _kinds(self, data: Bytes, at: Places, members: list[int]) -> Kinds:
         """Return which of the literals *members* stands at each of the places *at*, ascending; -1 where none does."""
-        kind = np.full(len(at), -1, np.int8)
-        inside = int(np.searchsorted(at, len(data) - self._reach, side="right"))
+        last = len(data) - self._reach
+        inside = len(at) if len(at) and at[-1] <= last else int(np.searchsorted(at, last, side="right"))
+        # Counted from 1, so that a sum of comparisons tells them all: no literal begins with another.
+        kind = np.zeros(len(at), np.int8)
         if inside:
             words = _words(data)
             first = words[at[:inside]]
             for member in members:
-                self._mark(words, at, first, member, kind[:inside])
+                same = self._standing(words, at, first, member).view(np.int8)
+                kind[:inside] += same * np.int8(member + 1)
         # Near the end of a buffer there is no whole word to load: a handful of places.
         for index in range(inside, len(at)):
             rest = data[at[index] : at[index] + self._reach].tobytes()
-            kind[index] = next((member for member in members if rest.startswith(self.literals[member])), -1)
+            kind[index] = next((member + 1 for member in members if rest.startswith(self.literals[member])), 0)
+        kind -= 1
         return kind
 
-    def _mark(self, words: npt.NDArray[Any], at: Places, first: npt.NDArray[Any], member: int, kind: Kinds) -> None:
-        """Write into *kind* where the literal *member* stands, given the *first* word at each place."""
+    def _standing(self, words: npt.NDArray[Any], at: Places, first: npt.NDArray[Any], member: int) -> Mask:
+        """Return whether the literal *member* stands at each of the places *at*, given the *first* word there."""
         literal = self.literals[member]
         size = len(literal)
-        if size <= WORD:
-            mask = _word(b"\xff" * size)
-            kind[(first if size == WORD else first & mask) == _word(literal)] = member
-            return
-        hits = np.flatnonzero(first == _word(literal[:WORD]))
-        # The last word may overlap the one before it.
-        for offset in (*range(WORD, size - WORD, WORD), size - WORD):
-            same = words[at[hits] + offset] == _word(literal[offset : offset + WORD])
-            if not same.all():
-                hits = hits[same]
-        kind[hits] = member
+        if size < WORD:
+            first = first & _word(b"\xff" * size)
+        standing: Mask = first == _word(literal[:WORD])
+        if size > WORD:
+            hits = np.flatnonzero(standing)
+            # The last word may overlap the one before it.
+            for offset in (*range(WORD, size - WORD, WORD), size - WORD):
+                same = words[at[hits] + offset] == _word(literal[offset : offset + WORD])
+                if not same.all():
+                    standing[hits[~same]] = False
+                    hits = hits[same]
+        return standing
