@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from turnparse._columns import Markers, TextColumn, read_column, read_pairs
+from turnparse._columns import REPORTED, Finished, Markers, finish_texts, read_column, read_pairs
+from turnparse._contents import TextColumn
 from turnparse._errors import RowError, TurnparseError
 from turnparse._job import Job, Judgement, unread
-from turnparse._message_columns import MESSAGE, message_lists, pair_messages, whole_messages
+from turnparse._message_columns import MESSAGE, is_whole, message_lists, pair_messages, whole_messages
 from turnparse._model import Message
 from turnparse._policies import Item
 from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT, RedTeamAttempt, wrong_type
@@ -128,7 +129,8 @@ class BatchConverter:
 
     def convert(self, batch: Any) -> BatchResult:
         """Return what *batch*, a `pyarrow.RecordBatch`, becomes."""
-        regular, columns = self._regular(batch)
+        reading, columns = self._regular(batch)
+        regular = reading.regular
         odd = np.flatnonzero(~regular)
         counts = Summary(rows_in=len(batch))
         items: list[Item] = []
@@ -145,6 +147,7 @@ class BatchConverter:
                 items.append(judgement.item)
                 written.append(index)
         finished = len(batch) - len(odd)
+        counts.diagnostics.update(reading.counts)
         if finished and self._clashes(batch):
             counts.diagnostics["column-clash"] += finished
         if finished and self.job.columns.chosen in batch.schema.names:
@@ -153,6 +156,15 @@ class BatchConverter:
         counts.rows_out = counts.records_out = len(batch) - len(refused)
         pieces = self._merged(batch, regular, columns, items, np.array(written, np.int64))
         return BatchResult(pieces, refused, counts, finished)
+
+    def checks(self, name: str, batch: Any) -> bool:
+        """Tell whether `convert` itself looks through the texts of the column *name* of *batch*: that they are UTF-8.
+
+        It does so with the rejected sides of pairs, of which the columns reader reads only what differs.
+        """
+        columns = self.job.columns
+        pairs = columns.chosen in batch.schema.names and name == columns.rejected
+        return pairs and self.by_columns and not self.job.keep_columns
 
     def _is_mixed(self, names: Sequence[str]) -> bool:
         """Tell whether what travels along is another matter for each row, since rows may be of several kinds."""
@@ -202,12 +214,19 @@ class BatchConverter:
         """Return the rows *index* of *batch* as JSON has them."""
         if not len(index):
             return []
-        rows: list[dict[str, Any]] = batch.take(pa.array(index)).to_pylist()
+        odd = batch.take(pa.array(index))
+        odd.validate(full=True)
+        rows: list[dict[str, Any]] = odd.to_pylist()
         return rows
 
-    def _regular(self, batch: Any) -> tuple[Any, list[Any]]:
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """The codes that are only counted where the columns reader finds them: the policies do nothing about them."""
+        return frozenset(code for code in REPORTED if self.job.policies[code] == "keep")
+
+    def _regular(self, batch: Any) -> tuple[Finished, list[Any]]:
         """Return which rows are regular, and the target's columns; in other rows they hold something or other."""
-        none = np.zeros(len(batch), np.bool_)
+        none = Finished.none(len(batch))
         if self.markers is None or not self.takes_regular or self._is_mixed(batch.schema.names):
             return none, []
         kind, _ = self._kind(batch)
@@ -217,23 +236,20 @@ class BatchConverter:
         name = next((name for name in names if name in batch.schema.names), "")
         return (none, []) if kind is None else self._regular_texts(batch, name, kind)
 
-    def _regular_pairs(self, batch: Any) -> tuple[Any, list[Any]]:
-        none = np.zeros(len(batch), np.bool_)
+    def _regular_pairs(self, batch: Any) -> tuple[Finished, list[Any]]:
         sides = [_text(batch.column(name)) for name in (self.job.columns.chosen, self.job.columns.rejected)]
         if sides[0] is None or sides[1] is None or self.markers is None or "pair" not in self.job.target.takes:
-            return none, []
-        pairs = read_pairs(TextColumn.of(sides[0]), TextColumn.of(sides[1]), self.markers)
-        regular = pairs.regular
-        for side in sides:
-            if side.null_count:
-                regular &= side.is_valid().to_numpy(zero_copy_only=False)
-        columns = [pair_messages(pairs, part, self.job.side) for part in self.job.target.columns.values()]
+            return Finished.none(len(batch)), []
+        parts = self.job.target.columns.values()
+        whole = any(map(is_whole, parts))
+        pairs = read_pairs(*map(TextColumn.of, sides), self.markers, whole=whole, kept=self.kept)
+        columns = [pair_messages(pairs, part, self.job.side) for part in parts]
         if self._has_metadata(batch.schema.names):
             columns += [pa.nulls(len(batch), kind) for kind in METADATA_TYPES.values()]
-        return regular, columns
+        return pairs.finished.without_nulls(*sides), columns
 
-    def _regular_texts(self, batch: Any, name: str, kind: Kind) -> tuple[Any, list[Any]]:
-        none = np.zeros(len(batch), np.bool_)
+    def _regular_texts(self, batch: Any, name: str, kind: Kind) -> tuple[Finished, list[Any]]:
+        none = Finished.none(len(batch))
         texts = _text(batch.column(name))
         if texts is None or self.markers is None or kind not in self.job.target.takes:
             return none, []
@@ -241,11 +257,9 @@ class BatchConverter:
         if metadata is None:
             return none, []
         turns = read_column(TextColumn.of(texts), self.markers)
-        regular = turns.regular
-        if texts.null_count:
-            regular &= texts.is_valid().to_numpy(zero_copy_only=False)
-        whole = whole_messages(turns, drop_last=False)
-        return regular, [whole for _ in self.job.target.columns] + metadata
+        whole = whole_messages(turns)
+        finished = finish_texts(turns, self.markers, self.kept).without_nulls(texts)
+        return finished, [whole for _ in self.job.target.columns] + metadata
 
     def _metadata(self, batch: Any) -> list[Any] | None:
         """Return the metadata columns of attempts; None if their types are to be looked at row by row."""

@@ -19,6 +19,7 @@ Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.uint64]
 
 WORD: Final = 8
 """Bytes compared at a time: what one load of a 64-bit machine takes."""
@@ -28,6 +29,9 @@ BITS: Final = 16
 
 BLOCK: Final = 1 << 17
 """Bytes compared at a time: the result stays in a core's own cache until its bits are packed."""
+
+STRETCH: Final = 1 << 19
+"""Bytes whose bits are looked through at a time: what that needs is small enough that no memory is asked for anew."""
 
 LINE_END: Final = ord("\r")
 """Of the bytes up to this one, text has line ends and little else: one comparison finds all kinds of these."""
@@ -71,22 +75,30 @@ class _Sign:
     def places(self, data: Bytes) -> Places:
         """Return the places in *data* that pass, ascending: where the run has ended, or where the byte is."""
         bits = self._bits(data)
-        if not self.run:
-            return _ones(bits)
-        # Of a run only its last byte counts: a label follows it at once. True is a byte in a run, with none after it.
-        after = bits >> ONE
-        after[:-1] |= bits[1:] << TOP
-        ended = np.invert(after, out=after)
-        ended &= bits
-        if self.run > 1:
-            before = bits << ONE
-            before[1:] |= bits[:-1] >> TOP
-            ended &= before
-        places = _ones(ended)
-        places += 1
-        return places
+        found = []
+        for begin in range(0, len(bits), STRETCH // 64):
+            places = _ones(self._ended(bits, begin, begin + STRETCH // 64) if self.run else bits[begin : begin + STRETCH // 64])
+            places += 64 * begin + (self.run > 0)
+            found.append(places)
+        return np.concatenate(found) if len(found) > 1 else found[0]
 
-    def _bits(self, data: Bytes) -> npt.NDArray[np.uint64]:
+    def _ended(self, bits: Words, begin: int, end: int) -> Words:
+        """Return of *bits*, from *begin* to *end*, those where a run ends: in a run, with none after them."""
+        these = bits[begin:end]
+        # Of a run only its last byte counts: a label follows it at once.
+        after = these >> ONE
+        after[: len(bits) - begin - 1] |= bits[begin + 1 : end + 1] << TOP
+        ended = np.invert(after, out=after)
+        ended &= these
+        if self.run > 1:
+            before = these << ONE
+            before[1:] |= these[:-1] >> TOP
+            if begin:
+                before[0] |= bits[begin - 1] >> TOP
+            ended &= before
+        return ended
+
+    def _bits(self, data: Bytes) -> Words:
         """Return one bit for each byte of *data*, the lowest first: whether it is the byte, or in a run."""
         bits = np.empty(len(data) // 64 + 1, np.uint64)
         bits[len(data) // 64 :] = 0
@@ -100,10 +112,10 @@ class _Sign:
         return bits
 
 
-def _ones(bits: npt.NDArray[np.uint64]) -> Places:
+def _ones(bits: Words) -> Places:
     """Return the places of the bits that are set, ascending."""
     halves = bits.view(np.uint16)
-    index = np.flatnonzero(halves != 0)
+    index = (halves != 0).nonzero()[0]
     left = halves.take(index)
     index *= BITS
     places = index + LOWEST_BIT.take(left)
@@ -112,7 +124,7 @@ def _ones(bits: npt.NDArray[np.uint64]) -> Places:
         return places
     found = [places]
     # Several in sixteen bytes are rare.
-    while len(more := np.flatnonzero(left != 0)):
+    while len(more := (left != 0).nonzero()[0]):
         index, left = index[more], left[more]
         found.append(index + LOWEST_BIT.take(left))
         left &= left - np.uint16(1)
@@ -166,6 +178,8 @@ class Literals:
             at = signs - before if before else signs
             # Before the first few bytes of a buffer no literal has room.
             begin = int(np.searchsorted(at, 0)) if len(at) and at[0] < 0 else 0
+            if places and not self._begun(data, at[begin:], members):
+                continue
             kind = self._kinds(data, at[begin:], members)
             standing = kind >= 0
             places.append(at[begin:].compress(standing))
@@ -181,6 +195,11 @@ class Literals:
         place = np.concatenate(places)
         order = np.argsort(place, kind="stable")
         return place[order], np.concatenate(kinds)[order]
+
+    def _begun(self, data: Bytes, at: Places, members: list[int]) -> bool:
+        """Tell whether the first byte of one of the literals *members* stands at any of the places *at*."""
+        first = data.take(at)
+        return any((first == byte).any() for byte in {self.literals[member][0] for member in members})
 
     def _kinds(self, data: Bytes, at: Places, members: list[int]) -> Kinds:
         """Return which of the literals *members* stands at each of the places *at*, ascending; -1 where none does."""
@@ -209,7 +228,7 @@ class Literals:
             first = first & _word(b"\xff" * size)
         standing: Mask = first == _word(literal[:WORD])
         if size > WORD:
-            hits = np.flatnonzero(standing)
+            hits = standing.nonzero()[0]
             # The last word may overlap the one before it.
             for offset in (*range(WORD, size - WORD, WORD), size - WORD):
                 same = words[at[hits] + offset] == _word(literal[offset : offset + WORD])
