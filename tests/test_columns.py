@@ -17,7 +17,7 @@ import turnparse
 from strategies import DIALECTS, HH, LABELS, PAIR_ROWS, TEXT, in_utf8, regular_pairs, text_pairs
 from turnparse import Dialect
 from turnparse._batches import BatchConverter
-from turnparse._buffers import BLOCK, Literals
+from turnparse._buffers import BLOCK, STRETCH, Literals
 from turnparse._codes import PRESETS
 from turnparse._columns import Markers, read_pairs
 from turnparse._contents import TextColumn
@@ -234,6 +234,11 @@ def test_white_space_is_pythons() -> None:
 @example([b"x" * (BLOCK - 5), b"\n\nAB:", b"\n\nABCDEFGHIJKLMNOP"], 0)
 @example([b"x" * (BLOCK - 2), b"\n\nAB:"], 0)
 @example([b"x" * (BLOCK - 1), b"\n\nAB:"], 0)
+@example([b"x" * (STRETCH - 2), b"\n\nAB:"], 0)
+@example([b":" * 999, b"\n\nAB:" * 9], 0)
+@example([b"x" * (STRETCH - 1), b"\n\nAB:", b"\n\n"], 0)
+@example([b"x" * STRETCH, b"\n\nAB:", b"y" * (STRETCH - 6), b"\n\nAB:"], 0)
+@example([b"x" * (STRETCH - 64 * 3), b"\n" * 64 * 6, b"AB:"], 0)
 def test_literals_are_found_where_they_stand(pieces: list[bytes], cut_off: int) -> None:
     """Literals of all lengths are found at every place, the end of the buffer and of its blocks included."""
     literals = [b"\n\nAB:", b"\r\n\r\nAB:", b"\n\nABCDEFGHIJKLMNOP", b"##", b"# AB:"]

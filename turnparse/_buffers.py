@@ -1,8 +1,8 @@
 """Looking for markers in a byte buffer of any number of texts, without an object for each text or marker.
 
-The markers are those of a `MarkerTable`, in UTF-8. A bitmap with one bit for each byte tells where a marker's first two
-bytes may stand: the data is read once for that, and all else is done with an eighth of it, or less. Whole markers are
-then compared eight bytes at a time.
+The markers are those of a `MarkerTable`, in UTF-8. The data is read once, to find the places of one byte that all markers have and
+text seldom has, such as a colon; then the eight bytes that end there are compared at once, and what is left of a marker
+where these are right.
 """
 
 from __future__ import annotations
@@ -24,23 +24,17 @@ Words = npt.NDArray[np.uint64]
 WORD: Final = 8
 """Bytes compared at a time: what one load of a 64-bit machine takes."""
 
-BITS: Final = 16
-"""Bytes of which one number tells where something is among them."""
-
 BLOCK: Final = 1 << 17
 """Bytes compared at a time: the result stays in a core's own cache until its bits are packed."""
 
 STRETCH: Final = 1 << 19
-"""Bytes whose bits are looked through at a time: what that needs is small enough that no memory is asked for anew."""
+"""Bytes looked through at a time: all that this takes is small enough that no memory need be asked for anew."""
 
-LINE_END: Final = ord("\r")
-"""Of the bytes up to this one, text has line ends and little else: one comparison finds all kinds of these."""
+GROUP: Final = 32
+"""Bytes of which one number tells where something is among them."""
 
-LOWEST_BIT: Final = np.array([max(0, (bits & -bits).bit_length() - 1) for bits in range(1 << 16)], np.int8)
-"""{sixteen bits: the place of the lowest that is set}."""
-
-ONE: Final = np.uint64(1)
-TOP: Final = np.uint64(63)
+DENSE: Final = 4
+"""Where more than one group in so many has something in it, bits are unpacked rather than taken one by one."""
 
 
 class _Scratch(threading.local):
@@ -53,83 +47,70 @@ class _Scratch(threading.local):
 _SCRATCH: Final = _Scratch()
 
 
-@attrs.frozen
-class _Sign:
-    """A cheap test that every place where one of some literals stands must pass.
-
-    Attributes:
-        byte: the byte there; for literals that open with line ends, `LINE_END`: then the test is that a run of
-            bytes up to this one ends there.
-        run: how many such bytes there must be at least, 1 or 2; for other literals 0.
-    """
-
-    byte: int
-    run: int
-
-    @classmethod
-    def of(cls, literal: bytes) -> tuple[_Sign, int]:
-        """Return the sign of *literal*, and how many of its bytes stand before the place that passes."""
-        run = next((at for at, byte in enumerate(literal) if byte > LINE_END), 0)
-        return (cls(LINE_END, min(run, 2)), run) if run else (cls(literal[0], 0), 0)
-
-    def places(self, data: Bytes) -> Places:
-        """Return the places in *data* that pass, ascending: where the run has ended, or where the byte is."""
-        bits = self._bits(data)
-        found = []
-        for begin in range(0, len(bits), STRETCH // 64):
-            places = _ones(self._ended(bits, begin, begin + STRETCH // 64) if self.run else bits[begin : begin + STRETCH // 64])
-            places += 64 * begin + (self.run > 0)
-            found.append(places)
-        return np.concatenate(found) if len(found) > 1 else found[0]
-
-    def _ended(self, bits: Words, begin: int, end: int) -> Words:
-        """Return of *bits*, from *begin* to *end*, those where a run ends: in a run, with none after them."""
-        these = bits[begin:end]
-        # Of a run only its last byte counts: a label follows it at once.
-        after = these >> ONE
-        after[: len(bits) - begin - 1] |= bits[begin + 1 : end + 1] << TOP
-        ended = np.invert(after, out=after)
-        ended &= these
-        if self.run > 1:
-            before = these << ONE
-            before[1:] |= these[:-1] >> TOP
-            if begin:
-                before[0] |= bits[begin - 1] >> TOP
-            ended &= before
-        return ended
-
-    def _bits(self, data: Bytes) -> Words:
-        """Return one bit for each byte of *data*, the lowest first: whether it is the byte, or in a run."""
-        bits = np.empty(len(data) // 64 + 1, np.uint64)
-        bits[len(data) // 64 :] = 0
-        packed = bits.view(np.uint8)
-        passes = np.less_equal if self.run else np.equal
-        for begin in range(0, len(data), BLOCK):
-            block = data[begin : begin + BLOCK]
-            here = passes(block, self.byte, out=_SCRATCH.passes[: len(block)])
-            some = np.packbits(here, bitorder="little")
-            packed[begin // 8 : begin // 8 + len(some)] = some
-        return bits
+def _rarity(byte: int) -> int:
+    """Return how often *byte* stands in text, roughly: 0 for signs of all kinds, 4 for small letters."""
+    char = chr(byte)
+    if char.isdigit() or char in ".,'-\"":
+        return 1
+    if char.isascii() and char.isupper():
+        return 2
+    if char in "\r\n":
+        return 3
+    return 4 if char == " " or char.isalpha() or not char.isascii() else 0
 
 
-def _ones(bits: Words) -> Places:
+def _signs(literals: Sequence[bytes]) -> list[int]:
+    """Return one byte of each literal by which to look for it: rare in text, and the same in many of *literals*."""
+
+    def cost(byte: int) -> tuple[int, int, int]:
+        return _rarity(byte), -sum(byte in literal for literal in literals), byte
+
+    return [min(literal, key=cost) for literal in literals]
+
+
+def _places(data: Bytes, byte: int) -> Places:
+    """Return the places of *byte* in *data*, ascending."""
+    found = []
+    for begin in range(0, max(1, len(data)), STRETCH):
+        places = _ones(_bits(data[begin : begin + STRETCH], byte))
+        if begin:
+            places += begin
+        found.append(places)
+    return np.concatenate(found) if len(found) > 1 else found[0]
+
+
+def _bits(data: Bytes, byte: int) -> Bytes:
+    """Return one bit for each byte of *data*, the lowest first, filled up to whole groups: whether it is *byte*."""
+    bits = np.empty((len(data) // GROUP + 1) * (GROUP // 8), np.uint8)
+    bits[len(data) // 8 :] = 0
+    for begin in range(0, len(data), BLOCK):
+        block = data[begin : begin + BLOCK]
+        some = np.packbits(np.equal(block, byte, out=_SCRATCH.passes[: len(block)]), bitorder="little")
+        bits[begin // 8 : begin // 8 + len(some)] = some
+    return bits
+
+
+def _ones(bits: Bytes) -> Places:
     """Return the places of the bits that are set, ascending."""
-    halves = bits.view(np.uint16)
-    index = (halves != 0).nonzero()[0]
-    left = halves.take(index)
-    index *= BITS
-    places = index + LOWEST_BIT.take(left)
-    left &= left - np.uint16(1)
-    if not left.any():
-        return places
-    found = [places]
-    # Several in sixteen bytes are rare.
-    while len(more := (left != 0).nonzero()[0]):
+    groups = bits.view(np.uint32)
+    index = (groups != 0).nonzero()[0]
+    if DENSE * len(index) > len(groups):
+        return np.unpackbits(bits, bitorder="little").view(np.bool_).nonzero()[0]
+    left = groups.take(index)
+    index *= GROUP
+    found = []
+    while True:
+        lowest = left & -left
+        # The exponent of a power of two is the place of its bit.
+        found.append(index + ((lowest.astype(np.float32).view(np.int32) >> 23) - 127))
+        left ^= lowest
+        more = (left != 0).nonzero()[0]
+        if not len(more):
+            break
+        # Several in one group are rare.
         index, left = index[more], left[more]
-        found.append(index + LOWEST_BIT.take(left))
-        left &= left - np.uint16(1)
     # Ascending runs: the stable sort merges them.
-    return np.sort(np.concatenate(found), kind="stable")
+    return np.sort(np.concatenate(found), kind="stable") if len(found) > 1 else found[0]
 
 
 def _words(data: Bytes) -> npt.NDArray[Any]:
@@ -138,101 +119,100 @@ def _words(data: Bytes) -> npt.NDArray[Any]:
 
 
 def _word(part: bytes) -> Any:
-    return np.frombuffer(part.ljust(WORD, b"\0"), np.uint64)[0]
+    return np.frombuffer(part, np.uint64)[0]
+
+
+class _Literal:
+    """A byte string to be found.
+
+    Attributes:
+        content: the string.
+        before: how many of its bytes stand before its sign.
+        mask: which bytes of the word that ends with the sign are the string's.
+        word: what that word must be then.
+        rest: the places in the string of bytes, or of whole words where it has any, that are to be compared besides.
+    """
+
+    def __init__(self, content: bytes, sign: int) -> None:
+        self.content = content
+        self.before = content.rindex(sign)
+        part = content[max(0, self.before + 1 - WORD) : self.before + 1]
+        self.mask = _word((b"\xff" * len(part)).rjust(WORD, b"\0"))
+        self.word = _word(part.rjust(WORD, b"\0"))
+        self.whole = len(part) == WORD
+        done = range(self.before + 1 - len(part), self.before + 1)
+        if len(content) < WORD:
+            self.rest = [at for at in range(len(content)) if at not in done]
+        else:
+            # The last word may overlap the one before it.
+            starts = {*range(0, len(content) - WORD, WORD), len(content) - WORD}
+            self.rest = sorted(at for at in starts if not {at, at + WORD - 1} <= set(done))
+
+    def stands(self, data: Bytes, words: npt.NDArray[Any], at: Places) -> Mask:
+        """Return whether the rest of the string is right where it would begin at the places *at*."""
+        standing = np.ones(len(at), np.bool_)
+        for offset in self.rest:
+            if len(self.content) < WORD:
+                standing &= data[at + offset] == self.content[offset]
+            else:
+                standing &= words[at + offset] == _word(self.content[offset : offset + WORD])
+        return standing
 
 
 class Literals:
     """Byte strings to be found.
 
     Args:
-        literals: the strings, none empty, at most 127, none of which begins with another.
+        literals: the strings, none empty, at most 127, none of which stands in another.
     """
 
     def __init__(self, literals: Sequence[bytes]) -> None:
         self.literals = list(literals)
         self._reach = max(WORD, *map(len, literals))
-        self._signs: dict[_Sign, dict[int, list[int]]] = {}
-        for kind, literal in enumerate(self.literals):
-            sign, before = _Sign.of(literal)
-            self._signs.setdefault(sign, {}).setdefault(before, []).append(kind)
+        signs = _signs(literals)
+        self._parts = [_Literal(literal, sign) for literal, sign in zip(literals, signs, strict=True)]
+        self._before = np.array([part.before for part in self._parts])
+        self._groups = {sign: [kind for kind, own in enumerate(signs) if own == sign] for sign in dict.fromkeys(signs)}
 
     def find(self, data: Bytes) -> tuple[Places, Kinds]:
         """Return where the literals stand in *data*, ascending, and which each is, as an index."""
-        found = [self._confirmed(data, sign.places(data), groups) for sign, groups in self._signs.items()]
-        if len(found) == 1:
-            return found[0]
-        places = np.concatenate([place for place, _ in found])
-        order = np.argsort(places, kind="stable")
-        return places[order], np.concatenate([kind for _, kind in found])[order]
+        found = [self._confirmed(data, _places(data, sign), members) for sign, members in self._groups.items()]
+        places, kinds = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
+        if (places[1:] <= places[:-1]).any():
+            order = np.argsort(places, kind="stable")
+            places, kinds = places[order], kinds[order]
+        return places, kinds
 
-    def _confirmed(self, data: Bytes, signs: Places, groups: dict[int, list[int]]) -> tuple[Places, Kinds]:
-        """Return where the literals of *groups* stand around the places *signs*, ascending, and which each is.
-
-        Args:
-            data: the bytes.
-            signs: the places that pass a sign, ascending.
-            groups: {how many bytes of a literal stand before such a place: literals}.
-        """
-        places, kinds = [], []
-        for before, members in sorted(groups.items()):
-            at = signs - before if before else signs
-            # Before the first few bytes of a buffer no literal has room.
-            begin = int(np.searchsorted(at, 0)) if len(at) and at[0] < 0 else 0
-            if places and not self._begun(data, at[begin:], members):
-                continue
-            kind = self._kinds(data, at[begin:], members)
-            standing = kind >= 0
-            places.append(at[begin:].compress(standing))
-            kinds.append(kind.compress(standing))
-            if len(places[-1]) == len(at):
-                # Nothing is left that another group could find.
-                break
-            signs = np.concatenate([signs[:begin], signs[begin:].compress(~standing)])
-        filled = [group for group, found in enumerate(places) if len(found)]
-        if len(filled) <= 1:
-            some = filled[0] if filled else 0
-            return places[some], kinds[some]
-        place = np.concatenate(places)
-        order = np.argsort(place, kind="stable")
-        return place[order], np.concatenate(kinds)[order]
-
-    def _begun(self, data: Bytes, at: Places, members: list[int]) -> bool:
-        """Tell whether the first byte of one of the literals *members* stands at any of the places *at*."""
-        first = data.take(at)
-        return any((first == byte).any() for byte in {self.literals[member][0] for member in members})
-
-    def _kinds(self, data: Bytes, at: Places, members: list[int]) -> Kinds:
-        """Return which of the literals *members* stands at each of the places *at*, ascending; -1 where none does."""
-        last = len(data) - self._reach
-        inside = len(at) if len(at) and at[-1] <= last else int(np.searchsorted(at, last, side="right"))
-        # Counted from 1, so that a sum of comparisons tells them all: no literal begins with another.
-        kind = np.zeros(len(at), np.int8)
-        if inside:
-            words = _words(data)
-            first = words[at[:inside]]
+    def _confirmed(self, data: Bytes, signs: Places, members: list[int]) -> tuple[Places, Kinds]:
+        """Return where the literals *members* stand around the places *signs*, and which each is."""
+        # Counted from 1, so that sums of comparisons tell them all.
+        kind = np.zeros(len(signs), np.int8)
+        # Near the ends of a buffer there is no whole word to load: a handful of places.
+        begin, end = np.searchsorted(signs, (self._reach, len(data) - self._reach)).tolist()
+        if begin < end:
+            self._mark(data, signs[begin:end], members, kind[begin:end])
+        for index in (*range(min(begin, len(signs))), *range(max(begin, end), len(signs))):
             for member in members:
-                same = self._standing(words, at, first, member).view(np.int8)
-                kind[:inside] += same * np.int8(member + 1)
-        # Near the end of a buffer there is no whole word to load: a handful of places.
-        for index in range(inside, len(at)):
-            rest = data[at[index] : at[index] + self._reach].tobytes()
-            kind[index] = next((member + 1 for member in members if rest.startswith(self.literals[member])), 0)
+                place = int(signs[index]) - self._parts[member].before
+                literal = self.literals[member]
+                if place >= 0 and data[place : place + len(literal)].tobytes() == literal:
+                    kind[index] = member + 1
+        standing = kind > 0
+        kind = kind.compress(standing)
         kind -= 1
-        return kind
+        places = signs.compress(standing)
+        places -= self._before.take(kind)
+        return places, kind
 
-    def _standing(self, words: npt.NDArray[Any], at: Places, first: npt.NDArray[Any], member: int) -> Mask:
-        """Return whether the literal *member* stands at each of the places *at*, given the *first* word there."""
-        literal = self.literals[member]
-        size = len(literal)
-        if size < WORD:
-            first = first & _word(b"\xff" * size)
-        standing: Mask = first == _word(literal[:WORD])
-        if size > WORD:
-            hits = standing.nonzero()[0]
-            # The last word may overlap the one before it.
-            for offset in (*range(WORD, size - WORD, WORD), size - WORD):
-                same = words[at[hits] + offset] == _word(literal[offset : offset + WORD])
-                if not same.all():
-                    standing[hits[~same]] = False
-                    hits = hits[same]
-        return standing
+    def _mark(self, data: Bytes, signs: Places, members: list[int], kind: Kinds) -> None:
+        """Write into *kind* which of the literals *members* stands around each of *signs*, counted from 1."""
+        words = _words(data)
+        last = words[signs - (WORD - 1)]
+        for member in members:
+            part = self._parts[member]
+            right = (last if part.whole else last & part.mask) == part.word
+            if part.rest:
+                hits = (right & (kind == 0)).nonzero()[0]
+                kind[hits] += part.stands(data, words, signs[hits] - part.before) * np.int8(member + 1)
+            else:
+                kind += right.view(np.int8) * np.int8(member + 1)
