@@ -151,6 +151,8 @@ class _Literal:
     def stands(self, data: Bytes, words: npt.NDArray[Any], at: Places) -> Mask:
         """Return whether the rest of the string is right where it would begin at the places *at*."""
         standing = np.ones(len(at), np.bool_)
+        if not len(at):
+            return standing
         for offset in self.rest:
             if len(self.content) < WORD:
                 standing &= data[at + offset] == self.content[offset]
@@ -172,7 +174,9 @@ class Literals:
         signs = _signs(literals)
         self._parts = [_Literal(literal, sign) for literal, sign in zip(literals, signs, strict=True)]
         self._before = np.array([part.before for part in self._parts])
-        self._groups = {sign: [kind for kind, own in enumerate(signs) if own == sign] for sign in dict.fromkeys(signs)}
+        # The shortest come first: of literals that end alike they are the usual ones, which leaves the others little.
+        order = sorted(range(len(signs)), key=lambda kind: len(literals[kind]))
+        self._groups = {sign: [kind for kind in order if signs[kind] == sign] for sign in dict.fromkeys(signs)}
 
     def find(self, data: Bytes) -> tuple[Places, Kinds]:
         """Return where the literals stand in *data*, ascending, and which each is, as an index."""
@@ -212,7 +216,8 @@ class Literals:
             part = self._parts[member]
             right = (last if part.whole else last & part.mask) == part.word
             if part.rest:
-                hits = (right & (kind == 0)).nonzero()[0]
-                kind[hits] += part.stands(data, words, signs[hits] - part.before) * np.int8(member + 1)
+                right &= kind == 0
+                hits = right.nonzero()[0]
+                kind[hits] = part.stands(data, words, signs[hits] - part.before) * np.int8(member + 1)
             else:
                 kind += right.view(np.int8) * np.int8(member + 1)
