@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 
-from turnparse._buffers import Bytes, Mask, Places
+from turnparse._buffers import WORD, Mask, Places
 from turnparse._contents import TextColumn
-
-SAMPLE: Final = 4
-"""Bytes of a string that are compared first: enough that next to no other text has them."""
 
 
 class Affixes:
@@ -25,14 +21,12 @@ class Affixes:
     def __init__(self, literals: Sequence[bytes], *, at_end: bool) -> None:
         self.literals = sorted(set(literals))
         self.at_end = at_end
-        self.longest = max(map(len, literals), default=0)
-        size = min(SAMPLE, min(map(len, literals), default=0))
-        self._samples = sorted({literal[-size:] if at_end else literal[:size] for literal in literals})
+        self._size = min(WORD, min(map(len, literals), default=0))
+        samples = {literal[-self._size :] if at_end else literal[: self._size] for literal in literals}
+        self._words = [np.frombuffer(sample.ljust(WORD, b"\0"), np.uint64)[0] for sample in sorted(samples)]
+        self._mask = np.frombuffer((b"\xff" * self._size).ljust(WORD, b"\0"), np.uint64)[0]
         self._outermost = np.zeros(256, np.bool_)
         self._outermost[[literal[-1 if at_end else 0] for literal in literals]] = True
-
-    def __len__(self) -> int:
-        return len(self.literals)
 
     def among(self, texts: TextColumn) -> Places:
         """Return the indices of *texts* that have one of the strings there, ascending."""
@@ -42,23 +36,21 @@ class Affixes:
         edge = texts.data.take(texts.ends - 1 if self.at_end else texts.starts, mode="clip")
         near = self._outermost.take(edge).nonzero()[0]
         if len(near):
-            near = self._having(self._samples, texts, near)
-        return self._having(self.literals, texts, near) if len(near) else near
+            # Eight bytes tell nearly all: next to no text is left that has them and not the whole string.
+            at = texts.ends[near] - self._size if self.at_end else texts.starts[near]
+            there = texts.data.take(at[:, None] + np.arange(WORD), mode="clip").view(np.uint64).ravel() & self._mask
+            same = np.zeros(len(near), np.bool_)
+            for word in self._words:
+                same |= there == word
+            near = near[same]
+        return near[self._having(texts, near)] if len(near) else near
 
-    def _having(self, literals: Sequence[bytes], texts: TextColumn, near: Places) -> Places:
-        """Return those of the indices *near* whose text has one of *literals* at its end, or its beginning."""
+    def _having(self, texts: TextColumn, near: Places) -> Mask:
+        """Return whether each of the *texts* with the indices *near* has one of the strings."""
         begins, ends = texts.starts[near], texts.ends[near]
         found = np.zeros(len(near), np.bool_)
-        for size in {len(literal) for literal in literals}:
-            there = _bytes_at(texts.data, ends - size if self.at_end else begins, size)
-            long_enough = ends - begins >= size
-            for literal in literals:
-                if len(literal) == size:
-                    same: Mask = (there == np.frombuffer(literal, np.uint8)).all(axis=1)
-                    found |= same & long_enough
-        return near[found]
-
-
-def _bytes_at(data: Bytes, at: Places, size: int) -> Bytes:
-    """Return the bytes at each of the places *at*, so many of each; outside of *data*, the nearest there are."""
-    return data.take(at[:, None] + np.arange(size), mode="clip")
+        for literal in self.literals:
+            at = ends - len(literal) if self.at_end else begins
+            there = texts.data.take(at[:, None] + np.arange(len(literal)), mode="clip")
+            found |= (there == np.frombuffer(literal, np.uint8)).all(axis=1) & (ends - begins >= len(literal))
+        return found

@@ -336,7 +336,7 @@ class BatchConverter:
             turns = [turn for run in runs for turn in run]
             offsets = np.zeros(len(runs) + 1, np.int32)
             np.cumsum([len(run) for run in runs], out=offsets[1:])
-            roles = pa.array([turn.role for turn in turns], pa.string())
+            roles = pa.array([turn.mark.role for turn in turns], pa.string())
             contents = pa.array([turn.content for turn in turns], pa.string())
             columns.append(message_lists(offsets, roles, contents))
         if self._has_metadata(names):

@@ -27,6 +27,9 @@ ROLES: Final[tuple[Role, ...]] = ("user", "assistant", "system")
 USER: Final = ROLES.index("user")
 ASSISTANT: Final = ROLES.index("assistant")
 
+SPACE: Final = ord(" ")
+NOT_ASCII: Final = 0x80
+
 REPEATED: Final = "same-speaker"
 SILENT: Final = "empty-response"
 REPORTED: Final = (REPEATED, SILENT)
@@ -46,20 +49,37 @@ class Markers:
         ends = {marker.literal.rstrip() for marker in unanchored if marker.literal[-1:].isspace()}
         heads = ends.union(table.cut_off_heads)
         self.heads = Affixes([head.encode() for head in heads], at_end=True)
-        self.bare_heads = Affixes([head.lstrip().encode() for head in heads if head[:1].isspace()], at_end=True)
-        self.bare = Affixes([m.literal.strip().encode() for m in unanchored if m.literal[:1].isspace()], at_end=False)
+        self.whole_heads = sorted({head.lstrip().encode() for head in heads if head[:1].isspace()})
+        spaced = [marker.literal for marker in unanchored if marker.literal[:1].isspace()]
+        self.bare = Affixes([literal.strip().encode() for literal in spaced], at_end=False)
+        self.least_space = min((len(literal) - len(literal.lstrip()) for literal in spaced), default=0)
 
     def cut_off(self, contents: TextColumn) -> Places:
         """Return the indices of the stripped *contents* that end in a marker cut off after its label, or may do so."""
-        bare = self.bare_heads.among(contents)
-        if not len(bare) and len(self.bare_heads) == len(self.heads):
-            return bare
-        bare = bare[(contents.ends - contents.starts)[bare] <= self.bare_heads.longest]
-        return np.concatenate([bare, self.heads.among(contents)])
+        found = [self.heads.among(contents)]
+        if self.whole_heads:
+            lengths = contents.ends - contents.starts
+            short = (lengths <= max(map(len, self.whole_heads))).nonzero()[0]
+            for head in self.whole_heads if len(short) else ():
+                near = short[lengths[short] == len(head)]
+                there = contents.data.take(contents.starts[near, None] + np.arange(len(head)), mode="clip")
+                found.append(near[(there == np.frombuffer(head, np.uint8)).all(axis=1)])
+        return np.concatenate(found)
 
-    def uncovered(self, contents: TextColumn) -> Places:
-        """Return the indices of the stripped *contents* before which a marker's own white space may have stood."""
-        return self.bare.among(contents)
+    def uncovered(self, contents: TextColumn, raw: TextColumn, begins: Places) -> Places:
+        """Return the indices of *contents* before which a marker's own white space may have stood.
+
+        Args:
+            contents: stripped contents.
+            raw: the texts that they are copied from.
+            begins: where each begins there, unstripped.
+        """
+        near = self.bare.among(contents)
+        if len(near) and self.least_space > 1:
+            # Nearly always it is one space, which is too little.
+            second = raw.data.take(begins[near] + 1, mode="clip")
+            near = near[(second <= SPACE) | (second >= NOT_ASCII)]
+        return near
 
 
 @attrs.frozen
@@ -270,7 +290,7 @@ def read_pairs(
     responses.array.validate(full=True)
     inner, _ = markers.literals.find(responses.data)
     regular[rows_of(np.append(responses.starts, len(responses.data)), inner)] = False
-    near = markers.uncovered(responses)
+    near = markers.uncovered(responses, rejected, seam)
     if len(near):
         tails = TextColumn.of(rejected.spans(seam, rejected.ends).take(pa.array(2 * near)))
         hidden, _ = markers.literals.find(tails.data)
@@ -281,7 +301,8 @@ def read_pairs(
         bare = np.flatnonzero(~turns.contents.filled)
         bare = bare.compress(turns.inner[bare])
     else:
-        bare = np.flatnonzero(turns.inner)[~turns.inner_contents.filled]
+        bare = np.flatnonzero(~turns.inner_contents.filled)
+        bare = np.flatnonzero(turns.inner)[bare] if len(bare) else bare
     regular[rows_of(turns.first, bare)] = False
     regular &= ~pc.equal(answers.array, responses.array).to_numpy(zero_copy_only=False)
     silent = np.flatnonzero(~(answers.filled & responses.filled))
