@@ -237,16 +237,17 @@ class BatchConverter:
         return (none, []) if kind is None else self._regular_texts(batch, name, kind)
 
     def _regular_pairs(self, batch: Any) -> tuple[Finished, list[Any]]:
-        sides = [_text(batch.column(name)) for name in (self.job.columns.chosen, self.job.columns.rejected)]
-        if sides[0] is None or sides[1] is None or self.markers is None or "pair" not in self.job.target.takes:
+        chosen, rejected = (_text(batch.column(name)) for name in (self.job.columns.chosen, self.job.columns.rejected))
+        if chosen is None or rejected is None or self.markers is None or "pair" not in self.job.target.takes:
             return Finished.none(len(batch)), []
         parts = self.job.target.columns.values()
         whole = any(map(is_whole, parts))
-        pairs = read_pairs(*map(TextColumn.of, sides), self.markers, whole=whole, kept=self.kept)
+        sides = TextColumn.of(chosen), TextColumn.of(rejected)
+        pairs = read_pairs(*sides, self.markers, whole=whole, kept=self.kept)
         columns = [pair_messages(pairs, part, self.job.side) for part in parts]
         if self._has_metadata(batch.schema.names):
             columns += [pa.nulls(len(batch), kind) for kind in METADATA_TYPES.values()]
-        return pairs.finished.without_nulls(*sides), columns
+        return pairs.finished.without_nulls(chosen, rejected), columns
 
     def _regular_texts(self, batch: Any, name: str, kind: Kind) -> tuple[Finished, list[Any]]:
         none = Finished.none(len(batch))
@@ -337,7 +338,7 @@ class BatchConverter:
             offsets = np.zeros(len(runs) + 1, np.int32)
             np.cumsum([len(run) for run in runs], out=offsets[1:])
             roles = pa.array([turn.mark.role for turn in turns], pa.string())
-            contents = pa.array([turn.content for turn in turns], pa.string())
+            contents = pa.array([turn.text.strip() for turn in turns], pa.string())
             columns.append(message_lists(offsets, roles, contents))
         if self._has_metadata(names):
             rows = [item.metadata() if isinstance(item, RedTeamAttempt) else {} for item in items]

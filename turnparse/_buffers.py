@@ -11,7 +11,6 @@ import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
-import attrs
 import numpy as np
 import numpy.typing as npt
 

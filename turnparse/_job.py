@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -19,6 +19,9 @@ from turnparse._red_team import RedTeamAttempt
 from turnparse._rows import Columns, decode, recognise
 from turnparse._sources import RawRow
 from turnparse._target import SIDES, Side, Target, kind_of, target_named
+
+PLACES: Final = {code: place for place, code in enumerate(CODES)}
+"""{code: its place in the table of codes}."""
 
 
 @attrs.frozen
@@ -151,8 +154,8 @@ class Job:
                 blocking.add("target-rule")
         if not blocking and clash:
             codes.add("column-clash")
-        ordered = [name for name in CODES if name in blocking] + [name for name in CODES if name in codes - blocking]
-        return Judgement(ordered, outcome.item, relation, escape("; ".join(reasons), 400))
+        ordered = sorted(codes, key=lambda code: (code not in blocking, PLACES[code]))
+        return Judgement(ordered, outcome.item, relation, escape("; ".join(reasons), 400) if reasons else "")
 
     def _rule_broken(self, outcome: Outcome) -> str | None:
         """Return why the target's consumer would not read the row as meant, or None."""

@@ -204,10 +204,10 @@ class Transcript(Placed):
             findings += _diagnose.advisory(self)
         return findings
 
-    @property
+    @cached_property
     def codes(self) -> frozenset[str]:
         """The codes of `diagnostics`."""
-        return frozenset([code for code, *_ in self.findings]) if self.findings else NO_CODES
+        return frozenset([finding[0] for finding in self.findings]) if self.findings else NO_CODES
 
 
 @attrs.frozen
@@ -303,11 +303,11 @@ class Pair(Placed):
             return []
         return list(_diagnose.pair_findings(self.relation, len(self.shared), chosen, rejected))
 
-    @property
+    @cached_property
     def codes(self) -> frozenset[str]:
         """The codes of `diagnostics`."""
         own = self.chosen_transcript.codes | self.rejected_transcript.codes
-        return own.union([code for _, (code, *_) in self._findings])
+        return own.union([finding[0] for _, finding in self._findings]) if self._findings else own
 
     def tree(self) -> TurnTree:
         """Return the pair as a tree: the shared turns as its trunk, the two tails as its branches."""

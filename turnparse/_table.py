@@ -18,7 +18,7 @@ from turnparse._job import Job
 from turnparse._model import Diagnostics
 from turnparse._summary import Summary
 
-BATCH_BYTES: Final = 3 << 21
+BATCH_BYTES: Final = 3 << 22
 """Bytes of a table that are converted at a time: enough to make calls cheap, few enough to stay in cache and memory."""
 
 SET_ASIDE: Final = pa.schema(
@@ -97,12 +97,12 @@ def convert_table(
         name = job.dialect.name
         warnings.warn(f"the dialect {name} is not flat: its rows are read one by one", RuntimeWarning, stacklevel=2)
     try:
-        return converted(converter, _table(table, job))
+        return converted(converter, _table(table))
     except pa.ArrowInvalid as error:
         raise ArgumentError(f"expected a valid Arrow table, found: {escape(str(error), 200)}") from None
 
 
-def _table(table: Any, job: Job) -> Any:
+def _table(table: Any) -> Any:
     """Return *table* as a `pyarrow.Table` of types that Arrow's functions know.
 
     Raises:
