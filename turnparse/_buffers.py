@@ -67,11 +67,24 @@ def _signs(literals: Sequence[bytes]) -> list[int]:
     return [min(literal, key=cost) for literal in literals]
 
 
-def _places(data: Bytes, byte: int) -> Places:
-    """Return the places of *byte* in *data*, ascending."""
+def _places(data: Bytes, byte: int, before: Mask) -> Places:
+    """Return the places of *byte* in *data*, ascending; where there are many, only such as may matter.
+
+    Args:
+        data: the bytes.
+        byte: the byte to look for.
+        before: whether each byte may stand before it.
+    """
     found = []
     for begin in range(0, max(1, len(data)), STRETCH):
-        places = _ones(_bits(data[begin : begin + STRETCH], byte))
+        stretch = data[begin : begin + STRETCH]
+        bits = _bits(stretch, byte)
+        groups = bits.view(np.uint32)
+        if DENSE * np.count_nonzero(groups) > len(groups) > DENSE:
+            passes = stretch == byte
+            passes[1:] &= before.take(stretch[:-1])
+            bits = np.packbits(np.append(passes, np.zeros(-len(passes) % GROUP, np.bool_)), bitorder="little")
+        places = _ones(bits)
         if begin:
             places += begin
         found.append(places)
@@ -172,14 +185,17 @@ class Literals:
         self._reach = max(WORD, *map(len, literals))
         signs = _signs(literals)
         self._parts = [_Literal(literal, sign) for literal, sign in zip(literals, signs, strict=True)]
-        self._before = np.array([part.before for part in self._parts])
+        self._offsets = np.array([part.before for part in self._parts])
+        self._before = {sign: np.zeros(256, np.bool_) for sign in signs}
+        for part, sign in zip(self._parts, signs, strict=True):
+            self._before[sign][part.content[part.before - 1] if part.before else slice(None)] = True
         # The shortest come first: of literals that end alike they are the usual ones, which leaves the others little.
         order = sorted(range(len(signs)), key=lambda kind: len(literals[kind]))
         self._groups = {sign: [kind for kind in order if signs[kind] == sign] for sign in dict.fromkeys(signs)}
 
     def find(self, data: Bytes) -> tuple[Places, Kinds]:
         """Return where the literals stand in *data*, ascending, and which each is, as an index."""
-        found = [self._confirmed(data, _places(data, sign), members) for sign, members in self._groups.items()]
+        found = [self._confirmed(data, _places(data, sign, self._before[sign]), members) for sign, members in self._groups.items()]
         places, kinds = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
         if (places[1:] <= places[:-1]).any():
             order = np.argsort(places, kind="stable")
@@ -204,7 +220,7 @@ class Literals:
         kind = kind.compress(standing)
         kind -= 1
         places = signs.compress(standing)
-        places -= self._before.take(kind)
+        places -= self._offsets.take(kind)
         return places, kind
 
     def _mark(self, data: Bytes, signs: Places, members: list[int], kind: Kinds) -> None:

@@ -180,7 +180,7 @@ class Transcript(Placed):
         """The preamble without surrounding white space; ``""`` if there is nothing else in it."""
         return self.preamble.strip()
 
-    @property
+    @cached_property
     def message_turns(self) -> tuple[Turn, ...]:
         """The turns that become messages: `turns`, and before them a preamble that is not blank, as a system turn."""
         if not self.preamble or not self.system_content:
