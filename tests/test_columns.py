@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -236,6 +237,9 @@ def test_white_space_is_pythons() -> None:
 @example([b"x" * (BLOCK - 1), b"\n\nAB:"], 0)
 @example([b"x" * (STRETCH - 2), b"\n\nAB:"], 0)
 @example([b":" * 999, b"\n\nAB:" * 9], 0)
+@example([b":" * (STRETCH - 4), b"\n\nAB:", b":" * 999, b"\n\nAB:"], 0)
+@example([b":" * (STRETCH - 3), b"\n\nAB:", b"B:" * 999, b"\n\nAB:"], 0)
+@example([b"::\n\nAB:::" * 9, b"x" * 99, b"\r\n\r\nAB:", b"y" * 99], 0)
 @example([b"x" * (STRETCH - 1), b"\n\nAB:", b"\n\n"], 0)
 @example([b"x" * STRETCH, b"\n\nAB:", b"y" * (STRETCH - 6), b"\n\nAB:"], 0)
 @example([b"x" * (STRETCH - 64 * 3), b"\n" * 64 * 6, b"AB:"], 0)
@@ -336,6 +340,82 @@ def test_what_the_white_space_of_a_tail_hides(tail: str) -> None:
 
     assert turnparse.convert_table(table, preset="faithful").regular == 0
     check_same(turnparse.convert_table(table), one_by_one(rows))
+
+
+def test_a_label_after_one_space_is_content() -> None:
+    """An answer that begins with a label, as quite a few do, is none that a marker could have been stripped from."""
+    rows = [{"chosen": LONGER, "rejected": f"{LONGER[:-2]} {label}: x"} for label in LABELS]
+    result = turnparse.convert_table(pa.Table.from_pylist(rows), preset="faithful")
+
+    assert result.regular == len(rows)
+    check_same(result, one_by_one(rows, preset="faithful"))
+
+
+TWICE = "\n\nHuman: q\n\nHuman: r\n\nAssistant:"
+COUNTED = [
+    (f"{TWICE} a", f"{TWICE} b"),
+    (f"{TWICE} a\n\nAssistant: b", f"{TWICE} a\n\nAssistant: c"),
+    (LONGER, LONGER[:-2]),
+    (LONGER[:-2], f"{LONGER[:-2]} \n"),
+    (f"{TWICE} ", f"{TWICE} b"),
+    (LONGER, f"{LONGER}b"),
+]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("to", TARGETS)
+def test_codes_that_are_only_counted(preset: str, to: str) -> None:
+    """Rows whose codes no policy acts on may be finished by columns; what is said of them is the same."""
+    rows = [dict(zip(("chosen", "rejected"), pair, strict=True)) for pair in COUNTED]
+    result = turnparse.convert_table(pa.Table.from_pylist(rows), to=to, preset=preset)
+
+    check_same(result, one_by_one(rows, to=to, preset=preset))
+    # Two silent sides are identical, which is another code.
+    assert result.regular == {"faithful": 5, "default": 3, "strict": 1}[preset]
+
+
+@pytest.mark.parametrize(
+    "rejected",
+    [
+        LONGER.encode() + b"\xff",
+        LONGER.encode() + b" \xe2\x80",
+        LONGER[:-3].encode() + b"\xff: b",
+        b"\xff" + LONGER.encode(),
+        b"no turns \x80",
+    ],
+)
+def test_bytes_that_are_no_text_on_the_rejected_side(rejected: bytes) -> None:
+    """The rejected side is looked through only where it differs: wherever it is no UTF-8, that is seen."""
+    good = pa.array([LONGER] * 3)
+    sides = pa.array([LONGER.encode() + b"b", rejected, LONGER.encode() + b"c"], pa.binary())
+    broken = pa.Array.from_buffers(pa.string(), 3, sides.buffers())
+    for target in TARGETS:
+        with pytest.raises(turnparse.ArgumentError, match="valid Arrow table"):
+            turnparse.convert_table(pa.table({"chosen": good, "rejected": broken}), to=target)
+
+
+@pytest.mark.parametrize("offsets", [[0, 9, 3, 30], [0, 10_000, 20, 30]])
+def test_offsets_that_lead_nowhere(offsets: list[int]) -> None:
+    """Offsets that do not ascend, or that lead out of the bytes, are our own error, in whichever batch they come."""
+    buffers = [None, pa.py_buffer(np.array(offsets, np.int32)), pa.py_buffer(b"x" * 40)]
+    wrong = pa.Array.from_buffers(pa.string(), 3, buffers)
+    for sides in ((pa.array(["x"] * 3), wrong), (wrong, pa.array(["x"] * 3))):
+        with pytest.raises(turnparse.ArgumentError):
+            turnparse.convert_table(pa.table(dict(zip(("chosen", "rejected"), sides, strict=True))))
+
+
+def test_threads_share_nothing() -> None:
+    """Batches of one run that are converted at the same time become what they become one after another."""
+    converter = BatchConverter(Job.of(**OPTIONS))
+    batches = []
+    for number in range(24):
+        texts = [LONGER.replace("q", f"{number} {row} " * row) for row in range(200)]
+        batches.append(pa.record_batch({"chosen": texts, "rejected": [f"{text}z" for text in texts]}))
+    alone = [converter.convert(batch).rows for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        together = [result.rows for result in pool.map(converter.convert, batches)]
+
+    assert together == alone
 
 
 def test_system_turns_are_not_regular() -> None:

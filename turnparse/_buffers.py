@@ -81,6 +81,7 @@ def _places(data: Bytes, byte: int, before: Mask) -> Places:
         bits = _bits(stretch, byte)
         groups = bits.view(np.uint32)
         if DENSE * np.count_nonzero(groups) > len(groups) > DENSE:
+            # Of a byte at the very beginning of a stretch, what stands before it is not asked.
             passes = stretch == byte
             passes[1:] &= before.take(stretch[:-1])
             bits = np.packbits(np.append(passes, np.zeros(-len(passes) % GROUP, np.bool_)), bitorder="little")
@@ -195,7 +196,9 @@ class Literals:
 
     def find(self, data: Bytes) -> tuple[Places, Kinds]:
         """Return where the literals stand in *data*, ascending, and which each is, as an index."""
-        found = [self._confirmed(data, _places(data, sign, self._before[sign]), members) for sign, members in self._groups.items()]
+        found = []
+        for sign, members in self._groups.items():
+            found.append(self._confirmed(data, _places(data, sign, self._before[sign]), members))
         places, kinds = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
         if (places[1:] <= places[:-1]).any():
             order = np.argsort(places, kind="stable")

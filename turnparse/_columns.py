@@ -1,9 +1,10 @@
 """The columns reader: every text of an Arrow column at once, as arithmetic on the column's own offsets.
 
 A column of strings is one buffer and the offsets of its texts; a turn is two more offsets into that buffer. Nothing
-here makes a Python object for a row. What it finishes are the *regular* rows: those without a structural code, whose
-sides differ in their last turn alone. Of all others it says only that they are not regular; they are read by
-the per-row calls, so that what is odd about a row, and what is done about it, is written once.
+here makes a Python object for a row. What it finishes are the *regular* rows: those whose sides differ in their last
+turn alone, without a structural code, or with one of the two that it can tell and that the run's policies only count.
+Of all others it says only that they are not regular; they are read by the per-row calls, so that what is odd about
+a row, and what is done about it, is written once.
 """
 
 from __future__ import annotations

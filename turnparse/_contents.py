@@ -37,7 +37,7 @@ class TextColumn:
         """Return the texts of *array*, a `pyarrow.Array` of type string or large_string; nulls are empty texts.
 
         Raises:
-            pyarrow.ArrowInvalid: if its texts do not lie one behind the other.
+            pyarrow.ArrowInvalid: if its texts do not lie one behind the other, in its bytes.
         """
         large = pa.types.is_large_string(array.type)
         _, offset_buffer, data_buffer = array.buffers()
@@ -45,9 +45,9 @@ class TextColumn:
             return cls(array, np.empty(0, np.uint8), np.empty(0, np.int64), np.empty(0, np.int64))
         width = np.int64 if large else np.int32
         offsets = np.frombuffer(offset_buffer, width)[array.offset : array.offset + len(array) + 1].astype(np.int64)
-        if (offsets[1:] < offsets[:-1]).any():
-            raise pa.ArrowInvalid("offsets of texts that do not ascend")
         data = np.empty(0, np.uint8) if data_buffer is None else np.frombuffer(data_buffer, np.uint8)
+        if offsets[0] < 0 or offsets[-1] > len(data) or (offsets[1:] < offsets[:-1]).any():
+            raise pa.ArrowInvalid("offsets of texts that do not ascend, or lead out of their bytes")
         data = data[offsets[0] : offsets[-1]]
         offsets -= offsets[0]
         return cls(array, data, offsets[:-1], offsets[1:])
