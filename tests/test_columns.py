@@ -378,6 +378,7 @@ def test_codes_that_are_only_counted(preset: str, to: str) -> None:
     "rejected",
     [
         LONGER.encode() + b"\xff",
+        LONGER.encode() + b" b \xff b",
         LONGER.encode() + b" \xe2\x80",
         LONGER[:-3].encode() + b"\xff: b",
         b"\xff" + LONGER.encode(),
@@ -402,6 +403,13 @@ def test_offsets_that_lead_nowhere(offsets: list[int]) -> None:
     for sides in ((pa.array(["x"] * 3), wrong), (wrong, pa.array(["x"] * 3))):
         with pytest.raises(turnparse.ArgumentError):
             turnparse.convert_table(pa.table(dict(zip(("chosen", "rejected"), sides, strict=True))))
+
+
+def test_a_slice_that_leads_out_of_its_bytes() -> None:
+    """Arrow looks at the ends of a whole column only; a slice of it may still lead out of the bytes there are."""
+    buffers = [None, pa.py_buffer(np.array([0, 10_000, 20], np.int32)), pa.py_buffer(b"x" * 40)]
+    with pytest.raises(pa.ArrowInvalid):
+        TextColumn.of(pa.Array.from_buffers(pa.string(), 2, buffers).slice(0, 1))
 
 
 def test_threads_share_nothing() -> None:

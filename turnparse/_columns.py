@@ -171,7 +171,8 @@ def read_column(column: TextColumn, markers: Markers) -> ColumnTurns:
     regular[rows_of(first, np.flatnonzero(role > ASSISTANT))] = False
     again = np.flatnonzero(role[1:] == role[:-1]) + 1
     repeated = rows_of(first, again)
-    repeated = np.unique(repeated[first[repeated] < again])
+    if len(again):
+        repeated = np.unique(repeated[first[repeated] < again])
     return ColumnTurns(column, place, role, body, first, filled, regular, repeated[regular[repeated]])
 
 
