@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
@@ -17,9 +18,10 @@ import turnparse
 from strategies import DIALECTS, HH, LABELS, PAIR_ROWS, TEXT, in_utf8, regular_pairs, text_pairs
 from turnparse import Dialect, RowError
 from turnparse._batches import BatchConverter
-from turnparse._buffers import BLOCK, Literals
+from turnparse._buffers import BLOCK, STRETCH, Literals
 from turnparse._codes import PRESETS
-from turnparse._columns import Markers, TextColumn, read_pairs, strip
+from turnparse._columns import Markers, read_pairs
+from turnparse._contents import TextColumn
 from turnparse._job import Job, unread
 from turnparse._rows import decode
 from turnparse._summary import Summary
@@ -159,7 +161,7 @@ def test_other_dialects_are_read_row_by_row_and_said_once(name: str) -> None:
 def test_every_row_without_a_code_is_regular(row: tuple[str, str]) -> None:
     """The columns reader finishes each row that has no code and whose sides are the same text up to their last turn."""
     columns = [TextColumn.of(pa.array([text], pa.string())) for text in row]
-    (regular,) = read_pairs(columns[0], columns[1], Markers(HH.table)).regular
+    (regular,) = read_pairs(columns[0], columns[1], Markers(HH.table)).finished.regular
     pair = turnparse.parse_pair(*row)
 
     expected = not pair.diagnostics
@@ -167,8 +169,8 @@ def test_every_row_without_a_code_is_regular(row: tuple[str, str]) -> None:
         last = pair.chosen_transcript.turns[-1]
         expected = row[1].startswith(row[0][: last.start + len(last.marker)])
     assert expected or not regular
-    # An answer that begins with a label, after unusual white space, is looked at more closely, whatever it is.
-    if expected and not pair.rejected[-1].content.startswith(tuple(LABELS)):
+    # An answer that is no more than a label is looked at more closely, whatever stood before it.
+    if expected and not {pair.chosen[-1].content, pair.rejected[-1].content} & set(LABELS):
         assert regular
 
 
@@ -230,11 +232,8 @@ def test_white_space_is_pythons() -> None:
     texts = [form for char in chars for form in (f"{char}x{char}", f" {char}x", f"x{char} ")]
     array = pa.array(texts)
     column = TextColumn.of(array)
-    found = strip(column, column.starts, column.ends)
 
-    assert column.taken(column.spans(found.begins, found.ends), np.arange(len(texts))).to_pylist() == [
-        t.strip() for t in texts
-    ]
+    assert column.stripped(column.starts, column.ends).array.to_pylist() == [text.strip() for text in texts]
 
 
 @given(
@@ -244,6 +243,14 @@ def test_white_space_is_pythons() -> None:
 @example([b"x" * (BLOCK - 5), b"\n\nAB:", b"\n\nABCDEFGHIJKLMNOP"], 0)
 @example([b"x" * (BLOCK - 2), b"\n\nAB:"], 0)
 @example([b"x" * (BLOCK - 1), b"\n\nAB:"], 0)
+@example([b"x" * (STRETCH - 2), b"\n\nAB:"], 0)
+@example([b":" * 999, b"\n\nAB:" * 9], 0)
+@example([b":" * (STRETCH - 4), b"\n\nAB:", b":" * 999, b"\n\nAB:"], 0)
+@example([b":" * (STRETCH - 3), b"\n\nAB:", b"B:" * 999, b"\n\nAB:"], 0)
+@example([b"::\n\nAB:::" * 9, b"x" * 99, b"\r\n\r\nAB:", b"y" * 99], 0)
+@example([b"x" * (STRETCH - 1), b"\n\nAB:", b"\n\n"], 0)
+@example([b"x" * STRETCH, b"\n\nAB:", b"y" * (STRETCH - 6), b"\n\nAB:"], 0)
+@example([b"x" * (STRETCH - 64 * 3), b"\n" * 64 * 6, b"AB:"], 0)
 def test_literals_are_found_where_they_stand(pieces: list[bytes], cut_off: int) -> None:
     """Literals of all lengths are found at every place, the end of the buffer and of its blocks included."""
     literals = [b"\n\nAB:", b"\r\n\r\nAB:", b"\n\nABCDEFGHIJKLMNOP", b"##", b"# AB:"]
@@ -341,6 +348,90 @@ def test_what_the_white_space_of_a_tail_hides(tail: str) -> None:
 
     assert turnparse.convert_table(table, preset="faithful").regular == 0
     check_same(turnparse.convert_table(table), one_by_one(rows))
+
+
+def test_a_label_after_one_space_is_content() -> None:
+    """An answer that begins with a label, as quite a few do, is none that a marker could have been stripped from."""
+    rows = [{"chosen": LONGER, "rejected": f"{LONGER[:-2]} {label}: x"} for label in LABELS]
+    result = turnparse.convert_table(pa.Table.from_pylist(rows), preset="faithful")
+
+    assert result.regular == len(rows)
+    check_same(result, one_by_one(rows, preset="faithful"))
+
+
+TWICE = "\n\nHuman: q\n\nHuman: r\n\nAssistant:"
+COUNTED = [
+    (f"{TWICE} a", f"{TWICE} b"),
+    (f"{TWICE} a\n\nAssistant: b", f"{TWICE} a\n\nAssistant: c"),
+    (LONGER, LONGER[:-2]),
+    (LONGER[:-2], f"{LONGER[:-2]} \n"),
+    (f"{TWICE} ", f"{TWICE} b"),
+    (LONGER, f"{LONGER}b"),
+]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("to", TARGETS)
+def test_codes_that_are_only_counted(preset: str, to: str) -> None:
+    """Rows whose codes no policy acts on may be finished by columns; what is said of them is the same."""
+    rows = [dict(zip(("chosen", "rejected"), pair, strict=True)) for pair in COUNTED]
+    result = turnparse.convert_table(pa.Table.from_pylist(rows), to=to, preset=preset)
+
+    check_same(result, one_by_one(rows, to=to, preset=preset))
+    # Two silent sides are identical, which is another code.
+    assert result.regular == {"faithful": 5, "default": 3, "strict": 1}[preset]
+
+
+@pytest.mark.parametrize(
+    "rejected",
+    [
+        LONGER.encode() + b"\xff",
+        LONGER.encode() + b" b \xff b",
+        LONGER.encode() + b" \xe2\x80",
+        LONGER[:-3].encode() + b"\xff: b",
+        b"\xff" + LONGER.encode(),
+        b"no turns \x80",
+    ],
+)
+def test_bytes_that_are_no_text_on_the_rejected_side(rejected: bytes) -> None:
+    """The rejected side is looked through only where it differs: wherever it is no UTF-8, that is seen."""
+    good = pa.array([LONGER] * 3)
+    sides = pa.array([LONGER.encode() + b"b", rejected, LONGER.encode() + b"c"], pa.binary())
+    broken = pa.Array.from_buffers(pa.string(), 3, sides.buffers())
+    for target in TARGETS:
+        with pytest.raises(turnparse.ArgumentError, match="valid Arrow table"):
+            turnparse.convert_table(pa.table({"chosen": good, "rejected": broken}), to=target)
+
+
+@pytest.mark.parametrize("offsets", [[0, 9, 3, 30], [0, 10_000, 20, 30]])
+def test_offsets_that_lead_nowhere(offsets: list[int]) -> None:
+    """Offsets that do not ascend, or that lead out of the bytes, are our own error, in whichever batch they come."""
+    buffers = [None, pa.py_buffer(np.array(offsets, np.int32)), pa.py_buffer(b"x" * 40)]
+    wrong = pa.Array.from_buffers(pa.string(), 3, buffers)
+    for sides in ((pa.array(["x"] * 3), wrong), (wrong, pa.array(["x"] * 3))):
+        with pytest.raises(turnparse.ArgumentError):
+            turnparse.convert_table(pa.table(dict(zip(("chosen", "rejected"), sides, strict=True))))
+
+
+def test_a_slice_that_leads_out_of_its_bytes() -> None:
+    """Arrow looks at the ends of a whole column only; a slice of it may still lead out of the bytes there are."""
+    buffers = [None, pa.py_buffer(np.array([0, 10_000, 20], np.int32)), pa.py_buffer(b"x" * 40)]
+    with pytest.raises(pa.ArrowInvalid):
+        TextColumn.of(pa.Array.from_buffers(pa.string(), 2, buffers).slice(0, 1))
+
+
+def test_threads_share_nothing() -> None:
+    """Batches of one run that are converted at the same time become what they become one after another."""
+    converter = BatchConverter(Job.of(**OPTIONS))
+    batches = []
+    for number in range(24):
+        texts = [LONGER.replace("q", f"{number} {row} " * row) for row in range(200)]
+        batches.append(pa.record_batch({"chosen": texts, "rejected": [f"{text}z" for text in texts]}))
+    alone = [converter.convert(batch).rows for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        together = [result.rows for result in pool.map(converter.convert, batches)]
+
+    assert together == alone
 
 
 def test_system_turns_are_not_regular() -> None:

@@ -209,8 +209,8 @@ def _columns_of(converter: BatchConverter, judged: Judged, layout: Layout) -> li
         turns = [turn for run in runs for turn in run]
         offsets = np.zeros(len(runs) + 1, np.int32)
         np.cumsum([len(run) for run in runs], out=offsets[1:])
-        roles = pa.array([turn.role for turn in turns], pa.string())
-        contents = pa.array([turn.content for turn in turns], pa.string())
+        roles = pa.array([turn.mark.role for turn in turns], pa.string())
+        contents = pa.array([turn.text.strip() for turn in turns], pa.string())
         columns.append(message_lists(offsets, roles, contents))
     if layout.metadata:
         rows = [

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from turnparse._buffers import Mask
-from turnparse._columns import Markers, TextColumn, read_column, read_pairs
+from turnparse._columns import REPORTED, Finished, Markers, finish_texts, read_column, read_pairs
+from turnparse._contents import TextColumn
 from turnparse._errors import RowError, TurnparseError, escape
 from turnparse._job import Job, Judgement, unread
-from turnparse._message_columns import pair_messages, whole_messages
+from turnparse._message_columns import is_whole, pair_messages, whole_messages
 from turnparse._model import Message
 from turnparse._policies import Item
 from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT, RedTeamAttempt, wrong_type
@@ -183,7 +184,8 @@ class BatchConverter:
             originals: the rows as JSON has them, if they were decoded one by one; where one is no row of the batch's
                 kind the batch holds null.
         """
-        regular, columns = self._regular(batch, originals)
+        reading, columns = self._regular(batch, originals)
+        regular = reading.regular
         odd = np.flatnonzero(~regular)
         counts = Summary(rows_in=len(batch))
         written: list[int] = []
@@ -201,6 +203,7 @@ class BatchConverter:
                 written.append(index)
                 judgements.append(judgement)
         finished = len(batch) - len(odd)
+        counts.diagnostics.update(reading.counts)
         if finished:
             clashes = self._clashes(batch, originals, regular)
             if clashes:
@@ -208,6 +211,15 @@ class BatchConverter:
             if self.job.columns.chosen in batch.schema.names:
                 counts.relations["last-turn"] += finished
         return Judged(batch, originals, regular, columns, written, judgements, refused, counts)
+
+    def checks(self, name: str, batch: Any) -> bool:
+        """Tell whether `judge` itself looks through the texts of the column *name* of *batch*: that they are UTF-8.
+
+        It does so with the rejected sides of pairs, of which the columns reader reads only what differs.
+        """
+        columns = self.job.columns
+        pairs = columns.chosen in batch.schema.names and name == columns.rejected
+        return pairs and self.by_columns and not self.job.keep_columns
 
     def is_mixed(self, names: Sequence[str]) -> bool:
         """Tell whether what travels along is another matter for each row, since rows may be of several kinds."""
@@ -254,12 +266,19 @@ class BatchConverter:
         """Return the rows *index* of *batch* as JSON has them."""
         if not len(index):
             return []
-        rows: list[dict[str, Any]] = batch.take(pa.array(index)).to_pylist()
+        odd = batch.take(pa.array(index))
+        odd.validate(full=True)
+        rows: list[dict[str, Any]] = odd.to_pylist()
         return rows
 
-    def _regular(self, batch: Any, originals: Sequence[Original] | None) -> tuple[Any, list[Any]]:
+    @cached_property
+    def kept(self) -> frozenset[str]:
+        """The codes that are only counted where the columns reader finds them: the policies do nothing about them."""
+        return frozenset(code for code in REPORTED if self.job.policies[code] == "keep")
+
+    def _regular(self, batch: Any, originals: Sequence[Original] | None) -> tuple[Finished, list[Any]]:
         """Return which rows are regular, and the target's columns; in other rows they hold something or other."""
-        none = np.zeros(len(batch), np.bool_)
+        none = Finished.none(len(batch))
         if self.markers is None or not self.takes_regular:
             return none, []
         if originals is None and self.is_mixed(batch.schema.names):
@@ -271,23 +290,21 @@ class BatchConverter:
         name = next((name for name in names if name in batch.schema.names), "")
         return (none, []) if kind is None else self._regular_texts(batch, name, kind)
 
-    def _regular_pairs(self, batch: Any) -> tuple[Any, list[Any]]:
-        none = np.zeros(len(batch), np.bool_)
-        sides = [_text(batch.column(name)) for name in (self.job.columns.chosen, self.job.columns.rejected)]
-        if sides[0] is None or sides[1] is None or self.markers is None or "pair" not in self.job.target.takes:
-            return none, []
-        pairs = read_pairs(TextColumn.of(sides[0]), TextColumn.of(sides[1]), self.markers)
-        regular = pairs.regular
-        for side in sides:
-            if side.null_count:
-                regular &= side.is_valid().to_numpy(zero_copy_only=False)
-        columns = [pair_messages(pairs, part, self.job.side) for part in self.job.target.columns.values()]
+    def _regular_pairs(self, batch: Any) -> tuple[Finished, list[Any]]:
+        chosen, rejected = (_text(batch.column(name)) for name in (self.job.columns.chosen, self.job.columns.rejected))
+        if chosen is None or rejected is None or self.markers is None or "pair" not in self.job.target.takes:
+            return Finished.none(len(batch)), []
+        parts = self.job.target.columns.values()
+        whole = any(map(is_whole, parts))
+        sides = TextColumn.of(chosen), TextColumn.of(rejected)
+        pairs = read_pairs(*sides, self.markers, whole=whole, kept=self.kept)
+        columns = [pair_messages(pairs, part, self.job.side) for part in parts]
         if self.has_metadata(batch.schema.names):
             columns += [pa.nulls(len(batch), kind) for kind in METADATA_TYPES.values()]
-        return regular, columns
+        return pairs.finished.without_nulls(chosen, rejected), columns
 
-    def _regular_texts(self, batch: Any, name: str, kind: Kind) -> tuple[Any, list[Any]]:
-        none = np.zeros(len(batch), np.bool_)
+    def _regular_texts(self, batch: Any, name: str, kind: Kind) -> tuple[Finished, list[Any]]:
+        none = Finished.none(len(batch))
         texts = _text(batch.column(name))
         if texts is None or self.markers is None or kind not in self.job.target.takes:
             return none, []
@@ -295,11 +312,9 @@ class BatchConverter:
         if metadata is None:
             return none, []
         turns = read_column(TextColumn.of(texts), self.markers)
-        regular = turns.regular
-        if texts.null_count:
-            regular &= texts.is_valid().to_numpy(zero_copy_only=False)
-        whole = whole_messages(turns, drop_last=False)
-        return regular, [whole for _ in self.job.target.columns] + metadata
+        whole = whole_messages(turns)
+        finished = finish_texts(turns, self.markers, self.kept).without_nulls(texts)
+        return finished, [whole for _ in self.job.target.columns] + metadata
 
     def _metadata(self, batch: Any) -> list[Any] | None:
         """Return the metadata columns of attempts; None if their types are to be looked at row by row."""

@@ -1,16 +1,16 @@
 """Looking for markers in a byte buffer of any number of texts, without an object for each text or marker.
 
-The markers are those of a `MarkerTable`, in UTF-8. A bitmap with one bit for each byte tells where a marker's first two
-bytes stand; whole markers are then compared eight bytes at a time. Only texts of some kilobytes each are split faster by
-`re`, one by one; a column is split some twenty times as fast like this.
+The markers are those of a `MarkerTable`, in UTF-8. The data is read once, to find the places of one byte that all markers have and
+text seldom has, such as a colon; then the eight bytes that end there are compared at once, and what is left of a marker
+where these are right.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
-import attrs
 import numpy as np
 import numpy.typing as npt
 
@@ -18,77 +18,111 @@ Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
+Words = npt.NDArray[np.uint64]
 
 WORD: Final = 8
 """Bytes compared at a time: what one load of a 64-bit machine takes."""
 
-BITS: Final = 16
+BLOCK: Final = 1 << 17
+"""Bytes compared at a time: the result stays in a core's own cache until its bits are packed."""
+
+STRETCH: Final = 1 << 19
+"""Bytes looked through at a time: all that this takes is small enough that no memory need be asked for anew."""
+
+GROUP: Final = 32
 """Bytes of which one number tells where something is among them."""
 
-BLOCK: Final = 1 << 18
-"""Bytes looked through at a time: they and what is found in them stay in a core's own cache."""
-
-LINE_END: Final = ord("\r")
-"""Of the bytes up to this one, text has line ends and little else: one comparison finds all kinds of these."""
-
-LOWEST_BIT: Final = np.array([max(0, (bits & -bits).bit_length() - 1) for bits in range(1 << 16)], np.int8)
-"""{sixteen bits: the place of the lowest that is set}."""
+DENSE: Final = 4
+"""Where more than one group in so many has something in it, bits are unpacked rather than taken one by one."""
 
 
-@attrs.frozen
-class _Sign:
-    """A cheap test that every place where one of some literals stands must pass.
+class _Scratch(threading.local):
+    """Memory that each thread has for itself: what is asked for anew in every call costs its page faults anew."""
 
-    Attributes:
-        byte: the byte there; for literals that open with line ends, `LINE_END`: then the test is that a run of
-            bytes up to this one ends there.
-        run: how many such bytes there must be at least, 1 or 2; for other literals 0.
+    def __init__(self) -> None:
+        self.passes: Mask = np.empty(BLOCK, np.bool_)
+
+
+_SCRATCH: Final = _Scratch()
+
+
+def _rarity(byte: int) -> int:
+    """Return how often *byte* stands in text, roughly: 0 for signs of all kinds, 4 for small letters."""
+    char = chr(byte)
+    if char.isdigit() or char in ".,'-\"":
+        return 1
+    if char.isascii() and char.isupper():
+        return 2
+    if char in "\r\n":
+        return 3
+    return 4 if char == " " or char.isalpha() or not char.isascii() else 0
+
+
+def _signs(literals: Sequence[bytes]) -> list[int]:
+    """Return one byte of each literal by which to look for it: rare in text, and the same in many of *literals*."""
+
+    def cost(byte: int) -> tuple[int, int, int]:
+        return _rarity(byte), -sum(byte in literal for literal in literals), byte
+
+    return [min(literal, key=cost) for literal in literals]
+
+
+def _places(data: Bytes, byte: int, before: Mask) -> Places:
+    """Return the places of *byte* in *data*, ascending; where there are many, only such as may matter.
+
+    Args:
+        data: the bytes.
+        byte: the byte to look for.
+        before: whether each byte may stand before it.
     """
-
-    byte: int
-    run: int
-
-    @classmethod
-    def of(cls, literal: bytes) -> tuple[_Sign, int]:
-        """Return the sign of *literal*, and how many of its bytes stand before the place that passes."""
-        run = next((at for at, byte in enumerate(literal) if byte > LINE_END), 0)
-        return (cls(LINE_END, min(run, 2)), run) if run else (cls(literal[0], 0), 0)
-
-    def places(self, data: Bytes) -> Places:
-        """Return the places in *data* that pass, ascending: where the run has ended, or where the byte is."""
-        bits = np.zeros(len(data) // BITS + 1, np.uint16)
-        passes = np.empty(min(len(data), BLOCK) + 2, np.uint8)
-        # Block by block the comparison's result stays in cache, and its memory is asked for only once.
-        for begin in range(0, len(data), BLOCK):
-            block = data[begin : begin + BLOCK + self.run]
-            here = passes[: len(block)]
-            if self.run:
-                np.less_equal(block, self.byte, out=here.view(np.bool_))
-                # Of a run only the last bytes count: a label follows them at once. True > False: here, but no more.
-                ended = np.greater(here[self.run - 1 : -1], here[self.run :]).view(np.uint8)
-                here = np.bitwise_and(here[: len(ended)], ended, out=ended)
-            else:
-                np.equal(block, self.byte, out=here.view(np.bool_))
-            packed = np.packbits(here[:BLOCK], bitorder="little")
-            bits.view(np.uint8)[begin // 8 : begin // 8 + len(packed)] = packed
-        return _ones(bits) + self.run
+    found = []
+    for begin in range(0, max(1, len(data)), STRETCH):
+        stretch = data[begin : begin + STRETCH]
+        bits = _bits(stretch, byte)
+        groups = bits.view(np.uint32)
+        if DENSE * np.count_nonzero(groups) > len(groups) > DENSE:
+            # Of a byte at the very beginning of a stretch, what stands before it is not asked.
+            passes = stretch == byte
+            passes[1:] &= before.take(stretch[:-1])
+            bits = np.packbits(np.append(passes, np.zeros(-len(passes) % GROUP, np.bool_)), bitorder="little")
+        places = _ones(bits)
+        if begin:
+            places += begin
+        found.append(places)
+    return np.concatenate(found) if len(found) > 1 else found[0]
 
 
-def _ones(bits: npt.NDArray[np.uint16]) -> Places:
+def _bits(data: Bytes, byte: int) -> Bytes:
+    """Return one bit for each byte of *data*, the lowest first, filled up to whole groups: whether it is *byte*."""
+    bits = np.empty((len(data) // GROUP + 1) * (GROUP // 8), np.uint8)
+    bits[len(data) // 8 :] = 0
+    for begin in range(0, len(data), BLOCK):
+        block = data[begin : begin + BLOCK]
+        some = np.packbits(np.equal(block, byte, out=_SCRATCH.passes[: len(block)]), bitorder="little")
+        bits[begin // 8 : begin // 8 + len(some)] = some
+    return bits
+
+
+def _ones(bits: Bytes) -> Places:
     """Return the places of the bits that are set, ascending."""
-    index = np.flatnonzero(bits != 0)
-    left = bits[index]
-    index *= BITS
-    found = [index + LOWEST_BIT[left]]
+    groups = bits.view(np.uint32)
+    index = (groups != 0).nonzero()[0]
+    if DENSE * len(index) > len(groups):
+        return np.unpackbits(bits, bitorder="little").view(np.bool_).nonzero()[0]
+    left = groups.take(index)
+    index *= GROUP
+    found = []
     while True:
-        left = left & (left - np.uint16(1))
-        more = np.flatnonzero(left)
+        lowest = left & -left
+        # The exponent of a power of two is the place of its bit.
+        found.append(index + ((lowest.astype(np.float32).view(np.int32) >> 23) - 127))
+        left ^= lowest
+        more = (left != 0).nonzero()[0]
         if not len(more):
             break
-        # Several in sixteen bytes are rare.
+        # Several in one group are rare.
         index, left = index[more], left[more]
-        found.append(index + LOWEST_BIT[left])
-    # Two ascending runs: the stable sort merges them.
+    # Ascending runs: the stable sort merges them.
     return np.sort(np.concatenate(found), kind="stable") if len(found) > 1 else found[0]
 
 
@@ -98,89 +132,110 @@ def _words(data: Bytes) -> npt.NDArray[Any]:
 
 
 def _word(part: bytes) -> Any:
-    return np.frombuffer(part.ljust(WORD, b"\0"), np.uint64)[0]
+    return np.frombuffer(part, np.uint64)[0]
+
+
+class _Literal:
+    """A byte string to be found.
+
+    Attributes:
+        content: the string.
+        before: how many of its bytes stand before its sign.
+        mask: which bytes of the word that ends with the sign are the string's.
+        word: what that word must be then.
+        rest: the places in the string of bytes, or of whole words where it has any, that are to be compared besides.
+    """
+
+    def __init__(self, content: bytes, sign: int) -> None:
+        self.content = content
+        self.before = content.rindex(sign)
+        part = content[max(0, self.before + 1 - WORD) : self.before + 1]
+        self.mask = _word((b"\xff" * len(part)).rjust(WORD, b"\0"))
+        self.word = _word(part.rjust(WORD, b"\0"))
+        self.whole = len(part) == WORD
+        done = range(self.before + 1 - len(part), self.before + 1)
+        if len(content) < WORD:
+            self.rest = [at for at in range(len(content)) if at not in done]
+        else:
+            # The last word may overlap the one before it.
+            starts = {*range(0, len(content) - WORD, WORD), len(content) - WORD}
+            self.rest = sorted(at for at in starts if not {at, at + WORD - 1} <= set(done))
+
+    def stands(self, data: Bytes, words: npt.NDArray[Any], at: Places) -> Mask:
+        """Return whether the rest of the string is right where it would begin at the places *at*."""
+        standing = np.ones(len(at), np.bool_)
+        if not len(at):
+            return standing
+        for offset in self.rest:
+            if len(self.content) < WORD:
+                standing &= data[at + offset] == self.content[offset]
+            else:
+                standing &= words[at + offset] == _word(self.content[offset : offset + WORD])
+        return standing
 
 
 class Literals:
     """Byte strings to be found.
 
     Args:
-        literals: the strings, none empty, at most 127, none of which begins with another.
+        literals: the strings, none empty, at most 127, none of which stands in another.
     """
 
     def __init__(self, literals: Sequence[bytes]) -> None:
         self.literals = list(literals)
         self._reach = max(WORD, *map(len, literals))
-        self._signs: dict[_Sign, dict[int, list[int]]] = {}
-        for kind, literal in enumerate(self.literals):
-            sign, before = _Sign.of(literal)
-            self._signs.setdefault(sign, {}).setdefault(before, []).append(kind)
+        signs = _signs(literals)
+        self._parts = [_Literal(literal, sign) for literal, sign in zip(literals, signs, strict=True)]
+        self._offsets = np.array([part.before for part in self._parts])
+        self._before = {sign: np.zeros(256, np.bool_) for sign in signs}
+        for part, sign in zip(self._parts, signs, strict=True):
+            self._before[sign][part.content[part.before - 1] if part.before else slice(None)] = True
+        # The shortest come first: of literals that end alike they are the usual ones, which leaves the others little.
+        order = sorted(range(len(signs)), key=lambda kind: len(literals[kind]))
+        self._groups = {sign: [kind for kind in order if signs[kind] == sign] for sign in dict.fromkeys(signs)}
 
     def find(self, data: Bytes) -> tuple[Places, Kinds]:
         """Return where the literals stand in *data*, ascending, and which each is, as an index."""
-        found = [self._confirmed(data, sign.places(data), groups) for sign, groups in self._signs.items()]
-        if len(found) == 1:
-            return found[0]
-        places = np.concatenate([place for place, _ in found])
-        order = np.argsort(places, kind="stable")
-        return places[order], np.concatenate([kind for _, kind in found])[order]
+        found = []
+        for sign, members in self._groups.items():
+            found.append(self._confirmed(data, _places(data, sign, self._before[sign]), members))
+        places, kinds = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
+        if (places[1:] <= places[:-1]).any():
+            order = np.argsort(places, kind="stable")
+            places, kinds = places[order], kinds[order]
+        return places, kinds
 
-    def _confirmed(self, data: Bytes, signs: Places, groups: dict[int, list[int]]) -> tuple[Places, Kinds]:
-        """Return where the literals of *groups* stand around the places *signs*, ascending, and which each is.
-
-        Args:
-            data: the bytes.
-            signs: the places that pass a sign, ascending.
-            groups: {how many bytes of a literal stand before such a place: literals}.
-        """
-        places, kinds = [], []
-        for before, members in sorted(groups.items()):
-            at = signs - before
-            begin = int(np.searchsorted(at, 0))
-            kind = self._kinds(data, at[begin:], members)
-            standing = kind >= 0
-            if begin == 0 and standing.all():
-                # Nothing is left that another group could find.
-                places.append(at)
-                kinds.append(kind)
-                break
-            places.append(at[begin:][standing])
-            kinds.append(kind[standing])
-            signs = np.concatenate([signs[:begin], signs[begin:][~standing]])
-        if sum(map(bool, map(len, places))) <= 1:
-            some = max(range(len(places)), key=lambda group: len(places[group]))
-            return places[some], kinds[some]
-        place = np.concatenate(places)
-        order = np.argsort(place, kind="stable")
-        return place[order], np.concatenate(kinds)[order]
-
-    def _kinds(self, data: Bytes, at: Places, members: list[int]) -> Kinds:
-        """Return which of the literals *members* stands at each of the places *at*, ascending; -1 where none does."""
-        kind = np.full(len(at), -1, np.int8)
-        inside = int(np.searchsorted(at, len(data) - self._reach, side="right"))
-        if inside:
-            words = _words(data)
-            first = words[at[:inside]]
+    def _confirmed(self, data: Bytes, signs: Places, members: list[int]) -> tuple[Places, Kinds]:
+        """Return where the literals *members* stand around the places *signs*, and which each is."""
+        # Counted from 1, so that sums of comparisons tell them all.
+        kind = np.zeros(len(signs), np.int8)
+        # Near the ends of a buffer there is no whole word to load: a handful of places.
+        begin, end = np.searchsorted(signs, (self._reach, len(data) - self._reach)).tolist()
+        if begin < end:
+            self._mark(data, signs[begin:end], members, kind[begin:end])
+        for index in (*range(min(begin, len(signs))), *range(max(begin, end), len(signs))):
             for member in members:
-                self._mark(words, at, first, member, kind[:inside])
-        # Near the end of a buffer there is no whole word to load: a handful of places.
-        for index in range(inside, len(at)):
-            rest = data[at[index] : at[index] + self._reach].tobytes()
-            kind[index] = next((member for member in members if rest.startswith(self.literals[member])), -1)
-        return kind
+                place = int(signs[index]) - self._parts[member].before
+                literal = self.literals[member]
+                if place >= 0 and data[place : place + len(literal)].tobytes() == literal:
+                    kind[index] = member + 1
+        standing = kind > 0
+        kind = kind.compress(standing)
+        kind -= 1
+        places = signs.compress(standing)
+        places -= self._offsets.take(kind)
+        return places, kind
 
-    def _mark(self, words: npt.NDArray[Any], at: Places, first: npt.NDArray[Any], member: int, kind: Kinds) -> None:
-        """Write into *kind* where the literal *member* stands, given the *first* word at each place."""
-        literal = self.literals[member]
-        size = len(literal)
-        if size <= WORD:
-            mask = _word(b"\xff" * size)
-            kind[(first if size == WORD else first & mask) == _word(literal)] = member
-            return
-        hits = np.flatnonzero(first == _word(literal[:WORD]))
-        # The last word may overlap the one before it.
-        for offset in (*range(WORD, size - WORD, WORD), size - WORD):
-            same = words[at[hits] + offset] == _word(literal[offset : offset + WORD])
-            if not same.all():
-                hits = hits[same]
-        kind[hits] = member
+    def _mark(self, data: Bytes, signs: Places, members: list[int], kind: Kinds) -> None:
+        """Write into *kind* which of the literals *members* stands around each of *signs*, counted from 1."""
+        words = _words(data)
+        last = words[signs - (WORD - 1)]
+        for member in members:
+            part = self._parts[member]
+            right = (last if part.whole else last & part.mask) == part.word
+            if part.rest:
+                right &= kind == 0
+                hits = right.nonzero()[0]
+                kind[hits] = part.stands(data, words, signs[hits] - part.before) * np.int8(member + 1)
+            else:
+                kind += right.view(np.int8) * np.int8(member + 1)

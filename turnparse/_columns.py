@@ -1,13 +1,15 @@
 """The columns reader: every text of an Arrow column at once, as arithmetic on the column's own offsets.
 
 A column of strings is one buffer and the offsets of its texts; a turn is two more offsets into that buffer. Nothing
-here makes a Python object for a row. What it finishes are the *regular* rows: those without a structural code, whose
-sides differ in their last turn alone. Of all others it says only that they are not regular; they are read by
-the per-row calls, so that what is odd about a row, and what is done about it, is written once.
+here makes a Python object for a row. What it finishes are the *regular* rows: those whose sides differ in their last
+turn alone, without a structural code, or with one of the two that it can tell and that the run's policies only count.
+Of all others it says only that they are not regular; they are read by the per-row calls, so that what is odd about
+a row, and what is done about it, is written once.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any, Final
 
@@ -17,132 +19,22 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from turnparse._buffers import Bytes, Kinds, Literals, Mask, Places
+from turnparse._affixes import Affixes
+from turnparse._buffers import Kinds, Literals, Mask, Places
+from turnparse._contents import TextColumn
 from turnparse._markers import MarkerTable, Role
 
 ROLES: Final[tuple[Role, ...]] = ("user", "assistant", "system")
 USER: Final = ROLES.index("user")
 ASSISTANT: Final = ROLES.index("assistant")
 
+SPACE: Final = ord(" ")
+NOT_ASCII: Final = 0x80
 
-def _edges() -> tuple[Kinds, Mask]:
-    """Return what the first two bytes of a text, and its last byte, say of the white space around it.
-
-    Returns:
-        For each pair of bytes, as one little-endian number: how many spaces to skip before a text that begins with
-        them, 0 or 1, or 2 if that takes a closer look; and for each byte whether a text that ends in it surely ends
-        in no white space.
-    """
-    white = [chr(code).encode() for code in range(WHITE_END) if chr(code).isspace()]
-    begins, ends = np.ones((2, 256), np.bool_)
-    begins[[encoded[0] for encoded in white]] = False
-    ends[[encoded[-1] for encoded in white]] = False
-    lead = np.where(begins, np.int8(0), np.int8(2))[None, :].repeat(256, axis=0)
-    lead[:, ord(" ")] = np.where(begins, 1, 2)
-    return lead.reshape(-1), ends
-
-
-WHITE_END: Final = 0x3001
-"""One past the last white space character that there is."""
-
-LEAD, ENDS_SOLID = _edges()
-
-
-@attrs.frozen
-class TextColumn:
-    """The texts of a column of strings as bytes.
-
-    Attributes:
-        array: the column, of type string or large_string, sliced or not.
-        data: the bytes of all its texts, one behind the other.
-        starts: where each text begins in *data*; length rows.
-        ends: one past where it ends; length rows.
-    """
-
-    array: Any
-    data: Bytes
-    starts: Places
-    ends: Places
-
-    @classmethod
-    def of(cls, array: Any) -> TextColumn:
-        """Return the texts of *array*, a `pyarrow.Array` of type string or large_string; nulls are empty texts."""
-        large = pa.types.is_large_string(array.type)
-        _, offset_buffer, data_buffer = array.buffers()
-        if len(array) == 0 or offset_buffer is None:
-            return cls(array, np.empty(0, np.uint8), np.empty(0, np.int64), np.empty(0, np.int64))
-        width = np.int64 if large else np.int32
-        offsets = np.frombuffer(offset_buffer, width)[array.offset : array.offset + len(array) + 1].astype(np.int64)
-        data = np.empty(0, np.uint8) if data_buffer is None else np.frombuffer(data_buffer, np.uint8)
-        data = data[offsets[0] : offsets[-1]]
-        offsets -= offsets[0]
-        return cls(array, data, offsets[:-1], offsets[1:])
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def spans(self, begins: Places, ends: Places) -> Any:
-        """Return the bytes between *begins* and *ends*, ascending, as a `pyarrow.Array`, without copying.
-
-        Its even elements are these spans, its odd ones what lies between them.
-        """
-        offsets = np.empty(2 * len(begins) + 1, np.int64)
-        offsets[0:-1:2] = begins
-        offsets[1::2] = ends
-        offsets[-1] = len(self.data)
-        large = len(self.data) > np.iinfo(np.int32).max
-        kind, width = (pa.large_string(), np.int64) if large else (pa.string(), np.int32)
-        buffers = [None, pa.py_buffer(offsets.astype(width)), pa.py_buffer(self.data)]
-        return pa.Array.from_buffers(kind, 2 * len(begins), buffers)
-
-    @staticmethod
-    def taken(spans: Any, index: Places) -> Any:
-        """Return, copied, those of *spans*, as the method of that name gives them, that *index* names."""
-        return spans.take(pa.array(2 * index))
-
-
-@attrs.frozen
-class Contents:
-    """Where contents stand once stripped.
-
-    Attributes:
-        begins: where each begins.
-        ends: one past where it ends.
-        unusual: the indices of those that had other white space around them than one space before, or none.
-    """
-
-    begins: Places
-    ends: Places
-    unusual: Places
-
-
-def strip(column: TextColumn, begins: Places, ends: Places) -> Contents:
-    """Return the spans from *begins* to *ends* without surrounding white space, exactly as `str.strip` does it."""
-    if not len(begins) or not len(column.data):
-        return Contents(begins, ends, begins[:0])
-    data = column.data
-    # The first two bytes at once; a text at the very end of the buffer may have fewer, and takes a closer look.
-    pairs = np.ndarray((max(0, len(data) - 1),), "<u2", data, strides=(1,))
-    inside = int(np.searchsorted(begins, len(pairs)))
-    lead = np.full(len(begins), 2, np.int8)
-    lead[:inside] = LEAD[pairs[begins[:inside]]]
-    solid = (lead < 2) & ENDS_SOLID[data[ends - 1]]  # noqa: PLR2004  # as `LEAD` says
-    begins = begins + (lead == 1)
-    solid &= begins < ends
-    unusual = np.flatnonzero(~solid)
-    if len(unusual):
-        # Arrow's white space is Python's: a test compares the two for every character there is.
-        begins, ends = np.minimum(begins, ends), ends.copy()
-        texts = column.taken(column.spans(begins[unusual], ends[unusual]), np.arange(len(unusual)))
-        left = pc.utf8_ltrim_whitespace(texts)
-        begins[unusual] += _lengths(texts) - _lengths(left)
-        ends[unusual] = begins[unusual] + _lengths(pc.utf8_rtrim_whitespace(left))
-    return Contents(begins, ends, unusual)
-
-
-def _lengths(texts: Any) -> Places:
-    lengths: Places = pc.binary_length(texts).to_numpy(zero_copy_only=False).astype(np.int64)
-    return lengths
+REPEATED: Final = "same-speaker"
+SILENT: Final = "empty-response"
+REPORTED: Final = (REPEATED, SILENT)
+"""The codes of rows that can be finished here all the same, where a run only counts them."""
 
 
 class Markers:
@@ -153,38 +45,42 @@ class Markers:
         self.literals = Literals([marker.literal.encode() for marker in unanchored])
         self.lengths: npt.NDArray[np.int64] = np.array([len(literal) for literal in self.literals.literals])
         self.roles: Kinds = np.array([ROLES.index(marker.role) for marker in unanchored], np.int8)
-        self.heads = [head.encode() for head in table.cut_off_heads]
-        self.head_ends = np.zeros(256, np.bool_)
-        self.head_ends[[head[-1] for head in self.heads]] = True
-        self.bare = list({literal.lstrip() for literal in self.literals.literals if literal[:1].isspace()})
+        # Stripped contents are looked at, so what a marker ends in may be gone where it stands last, and the white
+        # space that it begins with where it stands first.
+        ends = {marker.literal.rstrip() for marker in unanchored if marker.literal[-1:].isspace()}
+        heads = ends.union(table.cut_off_heads)
+        self.heads = Affixes([head.encode() for head in heads], at_end=True)
+        self.whole_heads = sorted({head.lstrip().encode() for head in heads if head[:1].isspace()})
+        spaced = [marker.literal for marker in unanchored if marker.literal[:1].isspace()]
+        self.bare = Affixes([literal.strip().encode() for literal in spaced], at_end=False)
+        self.least_space = min((len(literal) - len(literal.lstrip()) for literal in spaced), default=0)
 
-    def cut_off(self, column: TextColumn, begins: Places, ends: Places) -> Places:
-        """Return the indices of the spans that end in a marker cut off after its label."""
-        if not len(column.data):
-            return begins[:0]
-        near = np.flatnonzero(self.head_ends[column.data[ends - 1]])
-        found = [near[:0]]
-        for head in self.heads:
-            at = ends[near] - len(head)
-            found.append(near[_standing(column.data, at, head) & (at >= begins[near])])
+    def cut_off(self, contents: TextColumn) -> Places:
+        """Return the indices of the stripped *contents* that end in a marker cut off after its label, or may do so."""
+        found = [self.heads.among(contents)]
+        if self.whole_heads:
+            lengths = contents.ends - contents.starts
+            short = (lengths <= max(map(len, self.whole_heads))).nonzero()[0]
+            for head in self.whole_heads if len(short) else ():
+                near = short[lengths[short] == len(head)]
+                there = contents.data.take(contents.starts[near, None] + np.arange(len(head)), mode="clip")
+                found.append(near[(there == np.frombuffer(head, np.uint8)).all(axis=1)])
         return np.concatenate(found)
 
-    def uncovered(self, column: TextColumn, contents: Contents) -> Places:
-        """Return the indices of contents before which a marker's own white space may have been stripped."""
-        index = contents.unusual
-        found = [index[_standing(column.data, contents.begins[index], bare)] for bare in self.bare]
-        return np.concatenate([index[:0], *found])
+    def uncovered(self, contents: TextColumn, raw: TextColumn, begins: Places) -> Places:
+        """Return the indices of *contents* before which a marker's own white space may have stood.
 
-
-def _standing(data: Bytes, at: Places, literal: bytes) -> Mask:
-    """Return, for each of the places *at*, whether the bytes *literal* stand there."""
-    standing = np.zeros(len(at), np.bool_)
-    # Few places come here, so their bytes are laid side by side.
-    inside = np.flatnonzero((at >= 0) & (at + len(literal) <= len(data)))
-    if len(inside):
-        bytes_there = data[at[inside, None] + np.arange(len(literal))]
-        standing[inside] = (bytes_there == np.frombuffer(literal, np.uint8)).all(axis=1)
-    return standing
+        Args:
+            contents: stripped contents.
+            raw: the texts that they are copied from.
+            begins: where each begins there, unstripped.
+        """
+        near = self.bare.among(contents)
+        if len(near) and self.least_space > 1:
+            # Nearly always it is one space, which is too little.
+            second = raw.data.take(begins[near] + 1, mode="clip")
+            near = near[(second <= SPACE) | (second >= NOT_ASCII)]
+        return near
 
 
 @attrs.frozen
@@ -196,18 +92,21 @@ class ColumnTurns:
         place: where each marker begins; length turns.
         role: the role that it stands for, an index into `ROLES`; length turns.
         body: where the text after it begins; length turns.
-        contents: where the contents stand; length turns.
         first: the first turn of each row, and one past the last of the last row; length rows + 1.
-        regular: whether each row has nothing structurally odd about it; length rows.
+        filled: whether each row has any turn; length rows.
+        regular: whether each row has nothing structurally odd about it, but for `repeated` and what an empty content
+            is; length rows.
+        repeated: the regular rows in which a speaker has two turns in a row, ascending.
     """
 
     column: TextColumn
     place: Places
     role: Kinds
     body: Places
-    contents: Contents
     first: Places
+    filled: Mask
     regular: Mask
+    repeated: Places
 
     @cached_property
     def last(self) -> Places:
@@ -215,51 +114,127 @@ class ColumnTurns:
         return self.first[1:] - 1
 
     @cached_property
-    def spans(self) -> Any:
-        """The contents, uncopied; see `TextColumn.spans`."""
-        return self.column.spans(self.contents.begins, self.contents.ends)
-
-    @cached_property
     def counts(self) -> Places:
         """How many turns each row has; length rows."""
         return np.diff(self.first)
+
+    @cached_property
+    def ends(self) -> Places:
+        """One past where the text after each marker ends; length turns."""
+        ends = np.empty_like(self.place)
+        ends[:-1] = self.place[1:]
+        ends[self.last[self.filled]] = self.column.ends[self.filled]
+        # Where markers overlap, or go over the end of their text, the row is not regular and its spans do not count.
+        np.maximum(ends, self.body, out=ends)
+        return ends
+
+    @cached_property
+    def contents(self) -> TextColumn:
+        """What each turn says; length turns."""
+        return self.column.stripped(self.body, self.ends)
+
+    @cached_property
+    def inner(self) -> Mask:
+        """Whether each turn is not the last of its row; length turns."""
+        inner = np.ones(len(self.place), np.bool_)
+        inner[self.last[self.filled]] = False
+        return inner
+
+    @cached_property
+    def inner_contents(self) -> TextColumn:
+        """What each turn says that is not the last of its row."""
+        return self.column.stripped(self.body.compress(self.inner), self.ends.compress(self.inner))
+
+    @cached_property
+    def answers(self) -> TextColumn:
+        """What the last turn of each row says; of rows that are not regular, something or other; length rows."""
+        if not len(self.place):
+            return TextColumn.of(pa.array([""] * len(self.column), pa.string()))
+        begins = np.where(self.filled, self.body.take(self.last, mode="clip"), self.column.ends)
+        return self.column.stripped(np.minimum(begins, self.column.ends), self.column.ends)
 
 
 def read_column(column: TextColumn, markers: Markers) -> ColumnTurns:
     """Return the turns of a column of texts."""
     place, kind = markers.literals.find(column.data)
-    role = markers.roles[kind]
-    body = place + markers.lengths[kind]
-    first = np.searchsorted(place, column.starts)
-    first = np.append(first, len(place)).astype(np.int64)
+    role = markers.roles.take(kind)
+    body = place + markers.lengths.take(kind)
+    first = np.append(np.searchsorted(place, column.starts), len(place))
     filled = first[1:] > first[:-1]
-    ends = np.append(place[1:], len(column.data))
-    last = first[1:][filled] - 1
-    ends[last] = column.ends[filled]
-    # Where markers overlap, or go over the end of their text, the row is not regular and its spans do not count.
-    broken = np.flatnonzero(body > ends)
-    ends[broken] = body[broken] if len(broken) else 0
-    ends = np.minimum(ends, len(column.data))
-    body = np.minimum(body, ends)
-    contents = strip(column, body, ends)
-    regular = filled.copy()
-    regular[filled] &= place[first[:-1][filled]] == column.starts[filled]
-    regular[filled] &= (role[first[:-1][filled]] == USER) & (role[last] == ASSISTANT)
-    repeated = np.flatnonzero(role[1:] == role[:-1]) + 1
-    odd = [
-        broken,
-        repeated,
-        np.flatnonzero(role > ASSISTANT),
-        np.flatnonzero(contents.begins >= contents.ends),
-        last[markers.cut_off(column, body[last], contents.ends[last])],
-    ]
-    regular[rows_of(first, np.concatenate(odd))] = False
-    return ColumnTurns(column, place, role, body, contents, first, regular)
+    if not len(place):
+        return ColumnTurns(column, place, role, body, first, filled, filled, first[:0])
+    begin, last = first[:-1], first[1:] - 1
+    # Rows without a turn have those of a neighbour here; they are not regular whatever these are.
+    regular = filled & (place.take(begin, mode="clip") == column.starts) & (role.take(begin, mode="clip") == USER)
+    regular &= (role.take(last, mode="clip") == ASSISTANT) & (body.take(last, mode="clip") <= column.ends)
+    regular[rows_of(first, np.flatnonzero(body[:-1] > place[1:]))] = False
+    regular[rows_of(first, np.flatnonzero(role > ASSISTANT))] = False
+    again = np.flatnonzero(role[1:] == role[:-1]) + 1
+    repeated = rows_of(first, again)
+    if len(again):
+        repeated = np.unique(repeated[first[repeated] < again])
+    return ColumnTurns(column, place, role, body, first, filled, regular, repeated[regular[repeated]])
 
 
 def rows_of(first: Places, turns: Places) -> Places:
     """Return the row of each of *turns*, where row *i* has the turns ``first[i]`` to ``first[i + 1]``."""
-    return np.searchsorted(first, turns, side="right") - 1
+    return np.searchsorted(first, turns, side="right") - 1 if len(turns) else turns
+
+
+@attrs.frozen
+class Finished:
+    """What the columns reader says of the rows of a batch.
+
+    Attributes:
+        regular: whether each row is regular: it has no structural code but such as are counted; length rows.
+        codes: {code that is only counted: the regular rows that carry it, ascending}.
+    """
+
+    regular: Mask
+    codes: dict[str, Places]
+
+    @classmethod
+    def none(cls, rows: int) -> Finished:
+        """Return that none of so many *rows* is regular."""
+        return cls(np.zeros(rows, np.bool_), {})
+
+    @classmethod
+    def of(cls, regular: Mask, codes: dict[str, Places], kept: Collection[str]) -> Finished:
+        """Return *regular* without the rows that carry one of *codes* that is not *kept*, and who carries the others."""
+        for code, rows in codes.items():
+            if code not in kept:
+                regular[rows] = False
+        return cls(regular, {code: rows[regular[rows]] for code, rows in codes.items() if code in kept})
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """{code: how many regular rows carry it}."""
+        return {code: len(rows) for code, rows in self.codes.items() if len(rows)}
+
+    def without_nulls(self, *arrays: Any) -> Finished:
+        """Return the same without the rows that are null in one of *arrays*."""
+        if not any(array.null_count for array in arrays):
+            return self
+        regular = self.regular.copy()
+        for array in arrays:
+            regular &= array.is_valid().to_numpy(zero_copy_only=False)
+        return self.of(regular, self.codes, self.codes)
+
+
+def finish_texts(turns: ColumnTurns, markers: Markers, kept: Collection[str]) -> Finished:
+    """Return which rows of a column of single texts are regular.
+
+    Args:
+        turns: the column's turns.
+        markers: the dialect's.
+        kept: which codes of `REPORTED` are only counted.
+    """
+    regular = turns.regular.copy()
+    bare = np.flatnonzero(~turns.contents.filled)
+    regular[rows_of(turns.first, bare.compress(turns.inner[bare]))] = False
+    silent = rows_of(turns.first, bare.compress(~turns.inner[bare]))
+    regular[markers.cut_off(turns.answers)] = False
+    return Finished.of(regular, {REPEATED: turns.repeated, SILENT: silent}, kept)
 
 
 @attrs.frozen
@@ -268,56 +243,71 @@ class PairTurns:
 
     Attributes:
         turns: the turns of the preferred side.
-        chosen: the content of its last turn, of rows that are regular; a `pyarrow.Array`, length rows.
-        rejected: the content of the other side's last turn, likewise.
-        rejected_column: the texts of the other side.
-        tail: where the content of that last turn stands in them; length rows.
-        regular: whether each row has no structural code on either side, and the relation ``last-turn``; length rows.
+        responses: the content of the other side's last turn, of rows that are regular; length rows.
+        rejected: the texts of the other side.
+        seam: where the text of that last turn begins in them; length rows.
+        finished: which rows are regular: whose relation is ``last-turn``, besides.
     """
 
     turns: ColumnTurns
-    chosen: Any
-    rejected: Any
-    rejected_column: TextColumn
-    tail: Contents
-    regular: Mask
+    responses: TextColumn
+    rejected: TextColumn
+    seam: Places
+    finished: Finished
 
 
-def read_pairs(chosen: TextColumn, rejected: TextColumn, markers: Markers) -> PairTurns:
+def read_pairs(
+    chosen: TextColumn, rejected: TextColumn, markers: Markers, *, whole: bool = False, kept: Collection[str] = ()
+) -> PairTurns:
     """Return the turns of two columns; what the sides of a row share is read once, on the chosen side.
 
     A row is regular if both sides are the same bytes up to the end of the chosen side's last marker, and no marker
     follows on the rejected side. No marker stands inside another, so none that the chosen side does not have can
     begin before that marker and go beyond it.
+
+    Args:
+        chosen: the texts of the preferred side.
+        rejected: those of the other.
+        markers: the dialect's.
+        whole: whether sides will be asked for whole: their turns are then copied together.
+        kept: which codes of `REPORTED` are only counted.
+
+    Raises:
+        pyarrow.ArrowInvalid: if a regular row's rejected side is no UTF-8, given that the chosen side is.
     """
     turns = read_column(chosen, markers)
     regular = turns.regular.copy()
-    lengths = rejected.ends - rejected.starts
-    prefix = np.zeros(len(chosen), np.int64)
-    rows = np.flatnonzero(regular)
-    prefix[rows] = turns.body[turns.last[rows]] - chosen.starts[rows]
-    regular &= prefix <= lengths
-    prefix = np.minimum(prefix, lengths)
+    if not len(turns.place):
+        return PairTurns(turns, turns.answers, rejected, rejected.ends, Finished.of(regular, {}, kept))
+    prefix = turns.body.take(turns.last, mode="clip") - chosen.starts
+    regular &= prefix <= rejected.ends - rejected.starts
+    prefix *= regular
     seam = rejected.starts + prefix
-    same = pc.equal(
-        chosen.spans(chosen.starts, chosen.starts + prefix), rejected.spans(rejected.starts, seam)
-    ).to_numpy(zero_copy_only=False)[::2]
-    regular &= same
+    left, right = chosen.spans(chosen.starts, chosen.starts + prefix), rejected.spans(rejected.starts, seam)
+    regular &= pc.equal(left, right).to_numpy(zero_copy_only=False)[::2]
     # Elsewhere the seam may lie anywhere, inside a character too.
-    seam[~regular] = rejected.ends[~regular]
-    tail = strip(rejected, seam, rejected.ends)
-    regular &= tail.begins < tail.ends
-    regular[markers.cut_off(rejected, seam, tail.ends)] = False
-    regular[markers.uncovered(rejected, tail)] = False
-    every = np.arange(len(rejected))
-    responses = rejected.taken(rejected.spans(tail.begins, np.maximum(tail.begins, tail.ends)), every)
-    copied = TextColumn.of(responses)
-    inner, _ = markers.literals.find(copied.data)
-    if len(inner):
-        regular[rows_of(np.append(copied.starts, len(copied.data)), inner)] = False
-    if len(turns.place):
-        answers = chosen.taken(turns.spans, np.maximum(turns.last, 0))
-        regular &= ~pc.equal(answers, responses).to_numpy(zero_copy_only=False)
+    odd = ~regular
+    seam[odd] = rejected.ends[odd]
+    answers, responses = turns.answers, rejected.stripped(seam, rejected.ends)
+    responses.array.validate(full=True)
+    inner, _ = markers.literals.find(responses.data)
+    regular[rows_of(np.append(responses.starts, len(responses.data)), inner)] = False
+    near = markers.uncovered(responses, rejected, seam)
+    if len(near):
+        tails = TextColumn.of(rejected.spans(seam, rejected.ends).take(pa.array(2 * near)))
+        hidden, _ = markers.literals.find(tails.data)
+        regular[near[rows_of(np.append(tails.starts, len(tails.data)), hidden)]] = False
+    for contents in (answers, responses):
+        regular[markers.cut_off(contents)] = False
+    if whole:
+        bare = np.flatnonzero(~turns.contents.filled)
+        bare = bare.compress(turns.inner[bare])
     else:
-        answers = responses
-    return PairTurns(turns, answers, responses, rejected, tail, regular)
+        bare = np.flatnonzero(~turns.inner_contents.filled)
+        bare = np.flatnonzero(turns.inner)[bare] if len(bare) else bare
+    regular[rows_of(turns.first, bare)] = False
+    regular &= ~pc.equal(answers.array, responses.array).to_numpy(zero_copy_only=False)
+    silent = np.flatnonzero(~(answers.filled & responses.filled))
+    return PairTurns(
+        turns, responses, rejected, seam, Finished.of(regular, {REPEATED: turns.repeated, SILENT: silent}, kept)
+    )

@@ -23,6 +23,9 @@ from turnparse._target import SIDES, Kind, Side, Target, kind_of, target_named
 PROVENANCE: Final = ("source", "line")
 """The columns that say where a row was read."""
 
+PLACES: Final = {code: place for place, code in enumerate(CODES)}
+"""{code: its place in the table of codes}."""
+
 
 @attrs.frozen
 class Judgement:
@@ -126,8 +129,8 @@ class Job:
                 blocking.add("target-rule")
         if not blocking and clash:
             codes.add("column-clash")
-        ordered = [name for name in CODES if name in blocking] + [name for name in CODES if name in codes - blocking]
-        return Judgement(ordered, outcome.item, relation, escape("; ".join(reasons), 400))
+        ordered = sorted(codes, key=lambda code: (code not in blocking, PLACES[code]))
+        return Judgement(ordered, outcome.item, relation, escape("; ".join(reasons), 400) if reasons else "")
 
     def _rule_broken(self, outcome: Outcome) -> str | None:
         """Return why the target's consumer would not read the row as meant, or None."""

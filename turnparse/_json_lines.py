@@ -18,7 +18,7 @@ import orjson
 import pyarrow as pa
 
 from turnparse._buffers import Mask, Places
-from turnparse._columns import TextColumn
+from turnparse._contents import TextColumn
 from turnparse._json_text import Pieces, empty, escaped
 
 VALUE, EMPTY, NULL, ROLE = range(4)

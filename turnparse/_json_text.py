@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 
 from turnparse._buffers import Bytes, Places
-from turnparse._columns import TextColumn
+from turnparse._contents import TextColumn
 
 SPACE, QUOTE, BACKSLASH = b' "\\'
 

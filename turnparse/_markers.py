@@ -21,6 +21,9 @@ ROLES: Final[dict[str, Role]] = {"USER": "user", "ASSISTANT": "assistant", "SYST
 SHORTEST_PREFIX: Final = 3
 """A near miss may be the first letters of a label: at least this many, since public files hold ``Hum:``."""
 
+LONG: Final = 1 << 16
+"""Characters of a text that is first asked whether it has a label at all."""
+
 
 @attrs.frozen
 class Mark:
@@ -159,6 +162,17 @@ class MarkerTable:
                     return self._inner
             return pattern
         return self._inner
+
+    def may_stand_in(self, text: str) -> bool:
+        """Tell whether any marker may stand in *text*; of short texts it is not worth asking.
+
+        Megabytes of what markers begin with, such as line ends, take `re` long, and a label after them is soon missed.
+        """
+        return len(text) < LONG or any(label in text for label in self._labels)
+
+    @cached_property
+    def _labels(self) -> set[str]:
+        return {m.labelled for m in self.markers}
 
     @cached_property
     def canonical(self) -> dict[Role, str]:

@@ -8,11 +8,17 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from turnparse._columns import ROLES, ColumnTurns, PairTurns
+from turnparse._buffers import Places
+from turnparse._columns import ASSISTANT, ROLES, ColumnTurns, PairTurns
 from turnparse._target import Part
 
 MESSAGE: Final = pa.struct([("role", pa.string()), ("content", pa.string())])
 """A chat message."""
+
+MESSAGES: Final = pa.list_(MESSAGE)
+"""A list of them."""
+
+_NAMES: Final = pa.array(ROLES)
 
 FIRST_OF: Final = "chosen"
 """The side of a pair whose turns are read whole."""
@@ -22,64 +28,75 @@ def message_lists(offsets: Any, roles: Any, contents: Any) -> Any:
     """Return lists of messages: the *roles* and *contents* between each two of *offsets*."""
     if pa.types.is_large_string(contents.type):
         contents = contents.cast(pa.string())
-    messages = pa.StructArray.from_arrays([roles, contents], fields=list(MESSAGE))
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), messages)
+    children = [pa.Array.from_buffers(MESSAGE, len(roles), [None], children=[roles, contents])]
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(offsets, np.int32))]
+    return pa.Array.from_buffers(MESSAGES, len(offsets) - 1, buffers, children=children)
 
 
 def _role_names(role: Any) -> Any:
-    return pa.array(ROLES).take(pa.array(role))
+    return _NAMES.take(pa.array(role))
 
 
-def whole_messages(turns: ColumnTurns, *, drop_last: bool) -> Any:
-    """Return the messages of each row, with or without its last."""
-    counts = turns.counts
-    taken = np.ones(len(turns.place), np.bool_)
-    if drop_last:
-        taken[turns.last[counts > 0]] = False
-        counts = np.maximum(counts - 1, 0)
-    offsets = np.zeros(len(counts) + 1, np.int64)
+def _offsets(counts: Places) -> Any:
+    offsets = np.zeros(len(counts) + 1, np.int32)
     np.cumsum(counts, out=offsets[1:])
-    index = np.flatnonzero(taken)
-    return message_lists(offsets, _role_names(turns.role[index]), turns.column.taken(turns.spans, index))
+    return offsets
+
+
+def whole_messages(turns: ColumnTurns) -> Any:
+    """Return the messages of each row."""
+    return message_lists(_offsets(turns.counts), _role_names(turns.role), turns.contents.array)
+
+
+def _shared_messages(turns: ColumnTurns) -> Any:
+    """Return the messages of each row without its last."""
+    counts = turns.counts - turns.filled
+    return message_lists(_offsets(counts), _role_names(turns.role.compress(turns.inner)), turns.inner_contents.array)
 
 
 def _single(contents: Any) -> Any:
     """Return one assistant's message a row."""
-    return message_lists(
-        np.arange(len(contents) + 1), _assistants(len(contents).bit_length())[: len(contents)], contents
-    )
+    bits = len(contents).bit_length()
+    return message_lists(_counted(bits)[: len(contents) + 1], _assistants(bits)[: len(contents)], contents)
+
+
+@cache
+def _counted(bits: int) -> Any:
+    return np.arange((1 << bits) + 1, dtype=np.int32)
 
 
 @cache
 def _assistants(bits: int) -> Any:
     """Return the role of an assistant two to the power of *bits* times over: every batch needs it, twice."""
-    return pa.array(["assistant"]).take(pa.array(np.zeros(1 << bits, np.int8)))
+    return _NAMES.take(pa.array(np.full(1 << bits, ASSISTANT, np.int8)))
+
+
+def is_whole(part: Part) -> bool:
+    """Tell whether a *part* of a pair is a side from its start."""
+    return part not in ("shared", "chosen", "rejected")
 
 
 def pair_messages(pairs: PairTurns, part: Part, side: str) -> Any:
     """Return the messages of a *part* of each pair; only those of regular rows count."""
     if part == "shared":
-        return whole_messages(pairs.turns, drop_last=True)
+        return _shared_messages(pairs.turns)
     if part == "chosen":
-        return _single(pairs.chosen)
+        return _single(pairs.turns.answers.array)
     if part == "rejected":
-        return _single(pairs.rejected)
+        return _single(pairs.responses.array)
     if (side if part == "conversation" else part.removeprefix("whole-")) == FIRST_OF:
-        return whole_messages(pairs.turns, drop_last=False)
+        return whole_messages(pairs.turns)
     return _whole_rejected(pairs)
 
 
 def _whole_rejected(pairs: PairTurns) -> Any:
     """Return each rejected side from its start: up to its last turn it is the same bytes as the chosen side."""
-    turns, column = pairs.turns, pairs.rejected_column
+    turns, column = pairs.turns, pairs.rejected
     shift = np.repeat(column.starts - turns.column.starts, turns.counts)
-    begins, ends = turns.contents.begins + shift, turns.contents.ends + shift
-    filled = turns.counts > 0
-    last = turns.last[filled]
-    begins[last], ends[last] = pairs.tail.begins[filled], pairs.tail.ends[filled]
-    # Of rows that are not regular the places may lie anywhere.
-    odd = ~np.repeat(pairs.regular, turns.counts)
-    begins[odd] = ends[odd] = 0
-    offsets = np.append(turns.first[:-1], len(turns.place))
-    contents = column.taken(column.spans(begins, ends), np.arange(len(begins)))
-    return message_lists(offsets, _role_names(turns.role), contents)
+    begins, ends = turns.body + shift, turns.ends + shift
+    last = turns.last[turns.filled]
+    begins[last], ends[last] = pairs.seam[turns.filled], column.ends[turns.filled]
+    # Of rows that are not regular the places may lie anywhere; each is given a place where its row begins.
+    odd = ~np.repeat(pairs.finished.regular, turns.counts)
+    begins[odd] = ends[odd] = np.repeat(column.starts, turns.counts)[odd]
+    return message_lists(_offsets(turns.counts), _role_names(turns.role), column.stripped(begins, ends).array)

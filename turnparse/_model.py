@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Literal, TypedDict
+from typing import Final, Literal, TypedDict
 
 import attrs
 
 from turnparse import _diagnose
-from turnparse._diagnose import Diagnostic, Side
+from turnparse._diagnose import Diagnostic, Finding, Side
 from turnparse._markers import PREAMBLE, Mark, MarkerTable, Role
 
 Diagnostics = Literal["structural", "all"]
 Relation = Literal["empty", "identical", "extends", "last-turn", "uneven", "earlier"]
+
+
+NO_CODES: Final[frozenset[str]] = frozenset()
 
 
 class Message(TypedDict):
@@ -177,7 +180,7 @@ class Transcript(Placed):
         """The preamble without surrounding white space; ``""`` if there is nothing else in it."""
         return self.preamble.strip()
 
-    @property
+    @cached_property
     def message_turns(self) -> tuple[Turn, ...]:
         """The turns that become messages: `turns`, and before them a preamble that is not blank, as a system turn."""
         if not self.preamble or not self.system_content:
@@ -191,10 +194,20 @@ class Transcript(Placed):
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """What is odd about the text, in the order of its places; found when first read."""
+        return _diagnose.locate(str(self), self.findings) if self.findings else ()
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """The same without lines and columns: who asks only for `codes` need not wait for the whole text."""
         findings = _diagnose.structural(self)
         if self.reading.asked == "all":
             findings += _diagnose.advisory(self)
-        return _diagnose.locate(str(self), findings) if findings else ()
+        return findings
+
+    @cached_property
+    def codes(self) -> frozenset[str]:
+        """The codes of `diagnostics`."""
+        return frozenset([finding[0] for finding in self.findings]) if self.findings else NO_CODES
 
 
 @attrs.frozen
@@ -278,14 +291,23 @@ class Pair(Placed):
     @cached_property
     def pair_diagnostics(self) -> tuple[Diagnostic, ...]:
         """The last part of `diagnostics`: what is odd about the two sides as a pair."""
+        sides = {"chosen": self.chosen_transcript, "rejected": self.rejected_transcript}
+        return tuple(
+            found for side, finding in self._findings for found in _diagnose.locate(str(sides[side]), [finding], side)
+        )
+
+    @cached_property
+    def _findings(self) -> list[tuple[Side, Finding]]:
         chosen, rejected = self.chosen_transcript, self.rejected_transcript
         if self.relation == "last-turn" and chosen.preamble == rejected.preamble:
-            return ()
-        sides = {"chosen": chosen, "rejected": rejected}
-        findings = _diagnose.pair_findings(self.relation, len(self.shared), *sides.values())
-        return tuple(
-            found for side, finding in findings for found in _diagnose.locate(str(sides[side]), [finding], side)
-        )
+            return []
+        return list(_diagnose.pair_findings(self.relation, len(self.shared), chosen, rejected))
+
+    @cached_property
+    def codes(self) -> frozenset[str]:
+        """The codes of `diagnostics`."""
+        own = self.chosen_transcript.codes | self.rejected_transcript.codes
+        return own.union([finding[0] for _, finding in self._findings]) if self._findings else own
 
     def tree(self) -> TurnTree:
         """Return the pair as a tree: the shared turns as its trunk, the two tails as its branches."""

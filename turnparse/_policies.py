@@ -46,18 +46,18 @@ def apply_policies(item: Item, values: Mapping[str, str]) -> Outcome:
         if chosen is not item.chosen_transcript or rejected is not item.rejected_transcript:
             mended = attrs.evolve(form_pair(chosen, rejected), origin=item.origin)
         # The relation counts as it is after mending: a pair is only formed then.
-        before = (*item.chosen_transcript.diagnostics, *item.rejected_transcript.diagnostics)
+        before = item.chosen_transcript.codes | item.rejected_transcript.codes
     elif isinstance(item, RedTeamAttempt):
         mended = attrs.evolve(item, transcript=mend(item.transcript, values))
-        before = item.transcript.diagnostics
+        before = item.transcript.codes
     else:
         mended = mend(item, values)
-        before = item.diagnostics
-    after = mended.diagnostics
-    if not before and not after:
-        return Outcome(mended, frozenset(), ())
-    refusals = tuple(found for found in after if values.get(found.code) == "set-aside")
-    return Outcome(mended, frozenset(found.code for found in (*before, *after)), refusals)
+        before = item.codes
+    codes = mended.codes
+    refused = [code for code in codes if values.get(code) == "set-aside"]
+    # Where it stands is worth looking up only of what sets a row aside.
+    refusals = tuple(found for found in mended.diagnostics if found.code in refused) if refused else ()
+    return Outcome(mended, before | codes, refusals)
 
 
 def mend(transcript: Transcript, values: Mapping[str, str]) -> Transcript:
@@ -67,9 +67,9 @@ def mend(transcript: Transcript, values: Mapping[str, str]) -> Transcript:
     the transcript shorter, so they end.
     """
     while True:
-        if not transcript.diagnostics:
+        codes = transcript.codes
+        if not codes:
             return transcript
-        codes = {found.code for found in transcript.diagnostics}
         do = next((mending for code, mending in _MENDINGS.items() if code in codes and values[code] in _ACTIONS), None)
         if do is None:
             return transcript

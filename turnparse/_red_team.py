@@ -63,6 +63,11 @@ class RedTeamAttempt(Placed):
         """What is odd about the transcript."""
         return self.transcript.diagnostics
 
+    @property
+    def codes(self) -> frozenset[str]:
+        """The codes of `diagnostics`."""
+        return self.transcript.codes
+
     def messages(self) -> list[Message]:
         """Return the transcript as chat messages."""
         return self.transcript.messages()

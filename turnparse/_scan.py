@@ -12,6 +12,8 @@ from turnparse._model import Pair, Reading, Transcript, Turn, form_pair, make_tu
 def scan(text: str, reading: Reading) -> Transcript:
     """Return *text* as a transcript."""
     table = reading.table
+    if not table.may_stand_in(text):
+        return Transcript(text, (), reading)
     parts = table.inner(text).split(text)
     preamble = parts[0]
     if preamble or not table.separable:
@@ -39,7 +41,7 @@ def scan_pair(chosen: str, rejected: str, reading: Reading) -> Pair:
         return form_pair(left, scan(rejected, reading))
     resume = max(before.start + len(before.mark.literal), last - table.longest + 1)
     rest = rejected[resume:]
-    parts = table.inner(rest).split(rest)
+    parts = table.inner(rest).split(rest) if table.may_stand_in(rest) else [rest]
     ends = resume + len(parts[0])
     known = turns[:-1]
     if ends != last:

@@ -1,0 +1,102 @@
+"""The texts of a column as bytes and places, and copies of parts of them, made by Arrow at once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+import attrs
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from turnparse._buffers import Bytes, Mask, Places
+
+MOST_NARROW: Final = np.iinfo(np.int32).max
+"""Bytes that offsets of 32 bits can tell apart."""
+
+
+@attrs.frozen
+class TextColumn:
+    """The texts of a column of strings as bytes.
+
+    Attributes:
+        array: the column, of type string or large_string, sliced or not.
+        data: the bytes of all its texts, one behind the other.
+        starts: where each text begins in *data*; length rows.
+        ends: one past where it ends; length rows.
+    """
+
+    array: Any
+    data: Bytes
+    starts: Places
+    ends: Places
+
+    @classmethod
+    def of(cls, array: Any) -> TextColumn:
+        """Return the texts of *array*, a `pyarrow.Array` of type string or large_string; nulls are empty texts.
+
+        Raises:
+            pyarrow.ArrowInvalid: if its texts do not lie one behind the other, in its bytes.
+        """
+        large = pa.types.is_large_string(array.type)
+        _, offset_buffer, data_buffer = array.buffers()
+        if len(array) == 0 or offset_buffer is None:
+            return cls(array, np.empty(0, np.uint8), np.empty(0, np.int64), np.empty(0, np.int64))
+        width = np.int64 if large else np.int32
+        offsets = np.frombuffer(offset_buffer, width)[array.offset : array.offset + len(array) + 1].astype(np.int64)
+        data = np.empty(0, np.uint8) if data_buffer is None else np.frombuffer(data_buffer, np.uint8)
+        if offsets[0] < 0 or offsets[-1] > len(data) or (offsets[1:] < offsets[:-1]).any():
+            raise pa.ArrowInvalid("offsets of texts that do not ascend, or lead out of their bytes")
+        data = data[offsets[0] : offsets[-1]]
+        offsets -= offsets[0]
+        return cls(array, data, offsets[:-1], offsets[1:])
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def spans(self, begins: Places, ends: Places, gaps: Any = None) -> Any:
+        """Return the bytes between *begins* and *ends*, ascending, as a `pyarrow.Array`, without copying.
+
+        Its even elements are these spans, its odd ones what lies between them.
+
+        Args:
+            begins: where each span begins.
+            ends: one past where it ends.
+            gaps: a bitmap of which elements are not null; None if none is.
+        """
+        large = len(self.data) > MOST_NARROW
+        offsets = np.empty(2 * len(begins) + 1, np.int64 if large else np.int32)
+        offsets[0:-1:2] = begins
+        offsets[1::2] = ends
+        offsets[-1] = len(self.data)
+        buffers = [gaps, pa.py_buffer(offsets), pa.py_buffer(self.data)]
+        return pa.Array.from_buffers(pa.large_string() if large else pa.string(), 2 * len(begins), buffers)
+
+    def stripped(self, begins: Places, ends: Places) -> TextColumn:
+        """Return copies of the spans from *begins* to *ends*, ascending, exactly as `str.strip` leaves them.
+
+        A test compares what Arrow and Python call white space, for every character there is.
+        """
+        if not len(begins):
+            return TextColumn.of(pa.array([], pa.string()))
+        spans = pc.utf8_trim_whitespace(self.spans(begins, ends, _every_other(len(begins).bit_length())))
+        _, offset_buffer, data = spans.buffers()
+        # What is null has no length: every other offset is where a span begins, and where the one before it ends.
+        large = pa.types.is_large_string(spans.type)
+        every = np.frombuffer(offset_buffer, np.int64 if large else np.int32)[: 2 * len(begins) + 1]
+        offsets = every[::2].copy()
+        array = pa.Array.from_buffers(spans.type, len(begins), [None, pa.py_buffer(offsets), data])
+        places = offsets.astype(np.int64)
+        return TextColumn(array, np.frombuffer(data, np.uint8)[: places[-1]], places[:-1], places[1:])
+
+    @property
+    def filled(self) -> Mask:
+        """Whether there is anything in each text; length rows."""
+        return self.starts < self.ends
+
+
+@cache
+def _every_other(bits: int) -> Any:
+    """Return which of two to the power of *bits* elements twice over are not null: the even ones."""
+    return pa.py_buffer(np.full(max(1, (2 << bits) // 8), 0b01010101, np.uint8))
