@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import turnparse
 from strategies import DIALECTS, HH, LABELS, PAIR_ROWS, TEXT, in_utf8, regular_pairs, text_pairs
 from turnparse import Dialect, RowError
+from turnparse._arrow_rows import Layout, arrow_rows
 from turnparse._batches import BatchConverter
 from turnparse._buffers import BLOCK, STRETCH, Literals
 from turnparse._codes import PRESETS
@@ -427,9 +428,14 @@ def test_threads_share_nothing() -> None:
     for number in range(24):
         texts = [LONGER.replace("q", f"{number} {row} " * row) for row in range(200)]
         batches.append(pa.record_batch({"chosen": texts, "rejected": [f"{text}z" for text in texts]}))
-    alone = [converter.convert(batch).rows for batch in batches]
+    layout = Layout.of_columns(converter, batches[0].schema)
+
+    def rows(batch: Any) -> list[Any]:
+        return arrow_rows(converter, converter.judge(batch), layout)[1]
+
+    alone = [rows(batch) for batch in batches]
     with ThreadPoolExecutor(4) as pool:
-        together = [result.rows for result in pool.map(converter.convert, batches)]
+        together = list(pool.map(rows, batches))
 
     assert together == alone
 
