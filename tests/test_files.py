@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -19,7 +20,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from strategies import PAIR_ROWS
+from strategies import ODD_VALUES, PAIR_ROWS, SOUND_VALUES, json_files
 from turnparse import IncompleteError, SourceError, TurnparseError, convert
 from turnparse._chunk_columns import ChunkReader
 from turnparse._codes import PRESETS
@@ -86,6 +87,27 @@ def at_once_or_not(folder: Path, data: bytes, ending: str, **options: Any) -> No
 # A clean chunk and one that is read row by row.
 
 
+@settings(max_examples=150)
+@given(
+    data=json_files(),
+    to=st.sampled_from(TARGETS),
+    preset=st.sampled_from(PRESETS),
+    keep_columns=st.sampled_from([False, False, False, True]),
+    provenance=st.booleans(),
+    ending=st.sampled_from(["jsonl", "jsonl", "parquet"]),
+)
+def test_a_chunk_at_once_is_its_rows_one_by_one(folder: Path, data: bytes, ending: str, **options: Any) -> None:
+    """Rows, rows set aside and counts are the same, byte by byte, whether a chunk is read at once or row by row."""
+    at_once_or_not(folder, data, ending, **options)
+
+
+@settings(max_examples=60)
+@given(data=json_files(RENAMED), to=st.sampled_from(TARGETS), preset=st.sampled_from(PRESETS), provenance=st.booleans())
+def test_a_chunk_at_once_is_its_rows_one_by_one_under_other_names(folder: Path, data: bytes, **options: Any) -> None:
+    """The same holds where the columns of texts have other names."""
+    at_once_or_not(folder, data, "jsonl", **dict(zip(USUAL, RENAMED, strict=True)), **options)
+
+
 CLASHING = [
     {"chosen": "text"},
     {"transcript": "text"},
@@ -98,6 +120,13 @@ CLASHING = [
     {"transcript": "\ud800"},
 ]
 """Names that are those of other columns, or that no file can have."""
+
+
+@settings(max_examples=50)
+@given(data=json_files(), names=st.sampled_from(CLASHING), to=st.sampled_from(TARGETS))
+def test_columns_under_each_others_names(folder: Path, data: bytes, names: dict[str, str], to: str) -> None:
+    """The same holds where a column of texts has the name of another column."""
+    at_once_or_not(folder, data, "jsonl", to=to, **names)
 
 
 ONE, TWO, THREE = (json.dumps(row).encode() for row in talks(3))
@@ -153,6 +182,18 @@ SOME = [
 """Rows that are of several kinds, or whose metadata is of two minds."""
 
 
+@pytest.mark.parametrize("rows", SOME)
+@pytest.mark.parametrize("names", [{}, {"transcript": "dialogue"}, {"chosen": "good"}])
+@pytest.mark.parametrize("to", TARGETS)
+def test_rows_of_several_kinds_are_the_same_in_any_chunk(
+    tmp_path: Path, rows: list[dict[str, Any]], names: dict[str, str], to: str
+) -> None:
+    """Which kind a row is of, and its metadata, is never its neighbours' doing."""
+    renamed = [{names.get(key, key): value for key, value in row.items()} for row in rows]
+    for given_rows in (renamed, renamed[::-1], renamed * 2):
+        at_once_or_not(tmp_path, as_lines(given_rows), "jsonl", to=to, **names)
+
+
 @pytest.mark.parametrize("rows", [pairs(3), talks(3), [{"transcript": TALK, "rating": 1, "tags": ["a"]}] * 3])
 @pytest.mark.parametrize("pretty", [None, "lines", "array"])
 def test_a_clean_chunk_is_read_at_once(rows: list[dict[str, Any]], pretty: str | None, tmp_path: Path) -> None:
@@ -176,6 +217,69 @@ def whole(value: bytes, key: bytes = b"x") -> bytes:
     return b'{"text":' + json.dumps(TALK).encode() + b',"' + key + b'":' + value + b"}\n"
 
 
+@pytest.mark.parametrize("value", [*SOUND_VALUES, *ODD_VALUES], ids=lambda value: ascii(value[:20]) + str(len(value)))
+@pytest.mark.parametrize("key", ["x", "text", "rating", "tags", "chosen", "red_team_member_id"])
+def test_a_value_is_the_same_in_any_chunk(tmp_path: Path, key: str, value: bytes) -> None:
+    """Whatever the value of a column, read or not, its row and its neighbours become the same either way."""
+    name = "transcript" if key in {"rating", "tags", "red_team_member_id"} else "text"
+    rows = [{name: f"{TALK}, {number}."} for number in range(2)]
+    line = whole(value, key.encode()).replace(b'"text":', f'"{name}":'.encode(), 1)
+
+    at_once_or_not(tmp_path, as_lines(rows) + line + as_lines(rows), "jsonl", to="messages")
+
+
+@pytest.mark.parametrize("name", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("nested", ["%s", "[%s]", '{"a": %s}'])
+def test_numbers_that_json_does_not_have(tmp_path: Path, name: str, nested: str) -> None:
+    """A row with NaN or infinity is no JSON, also where nobody reads the column, and whoever its neighbours are."""
+    line = whole((nested % name).encode())
+    _, counts, _ = outcome(tmp_path, as_lines(talks(2)) + line, "jsonl", to="messages")
+
+    assert counts["diagnostics"] == {"bad-json": 1}
+    assert [row["raw"] for row in set_aside(tmp_path / "out.jsonl")] == [line.decode().removesuffix("\n")]
+    at_once_or_not(tmp_path, line, "jsonl", to="messages")
+
+
+def test_metadata_that_json_does_not_have(tmp_path: Path) -> None:
+    """An attempt whose rating is NaN is set aside, not written with another rating."""
+    line = b'{"transcript":' + json.dumps(TALK).encode() + b',"rating":NaN}\n'
+    _, counts, _ = outcome(tmp_path, line, "jsonl", to="messages")
+
+    assert counts["diagnostics"] == {"bad-json": 1}
+
+
+def test_a_negative_nought(tmp_path: Path) -> None:
+    """A number is written the same whether its neighbours are clean or not."""
+    line = b'{"transcript":' + json.dumps(TALK).encode() + b',"rating":-0}\n'
+
+    at_once_or_not(tmp_path, line, "jsonl", to="messages")
+
+
+def test_the_smallest_number_of_64_bits(tmp_path: Path) -> None:
+    """A number that fits into 64 bits by a hair sets no row aside, whether its neighbours are clean or not."""
+    line = whole(b"-9223372036854775808", b"red_team_member_id").replace(b'"text":"', b'"transcript":"Be brief.')
+
+    at_once_or_not(tmp_path, line, "jsonl", to="messages")
+
+
+def test_a_return_at_the_very_end(tmp_path: Path) -> None:
+    """A carriage return that no line feed follows belongs to the last row, which is kept exactly as it was read."""
+    line = b'{"chosen":"x","rejected":"y"}\r'
+    outcome(tmp_path, line, "jsonl")
+
+    assert [row["raw"] for row in set_aside(tmp_path / "out.jsonl")] == [line.decode()]
+    at_once_or_not(tmp_path, line, "jsonl")
+
+
+@pytest.mark.parametrize("key", ["x", "rating"])
+def test_a_number_that_is_too_large_does_not_become_null(tmp_path: Path, key: str) -> None:
+    """A number that JSON has and floats do not is set aside or written, but not as another value."""
+    line = whole(b"1e400", key.encode()).replace(b'"text"', b'"transcript"')
+    outcome(tmp_path, line, "jsonl", to="messages", keep_columns=True)
+
+    assert [row for row in read_back(tmp_path / "out.jsonl") if row[key] is None] == []
+
+
 def deep_row(levels: int, middle: bytes) -> bytes:
     """Return a transcript with a column nested so many levels deep."""
     return whole(b"[" * levels + middle + b"]" * levels)
@@ -186,7 +290,47 @@ def deeper(frames: int, call: Callable[[], Any]) -> Any:
     return call() if frames == 0 else deeper(frames - 1, call)
 
 
+@pytest.mark.parametrize("middle", [b"1", b"1234567890123456789012"])
+def test_depth_does_not_hang_on_the_caller(tmp_path: Path, middle: bytes) -> None:
+    """How deep a row may be nested hangs neither on who calls nor on the number of threads."""
+    lines = [deep_row(levels, middle) for levels in (500, 700, 850, 899, 920, 940, 960, 980, 1000)]
+    data = b"".join(lines) + b"\n"
+    found = [
+        deeper(frames, lambda: outcome(tmp_path, data, "jsonl", to="messages", workers=workers))  # noqa: B023  # called at once
+        for workers in (1, 3)
+        for frames in (0, 100, 300)
+    ]
+    assert sys.getrecursionlimit() == 1000
+    assert all(other == found[0] for other in found)
+
+
 # Chunks of every size.
+
+
+@settings(max_examples=40)
+@given(
+    data=json_files(),
+    size=st.integers(16, 200),
+    to=st.sampled_from(TARGETS),
+    preset=st.sampled_from(PRESETS),
+    keep_columns=st.booleans(),
+    provenance=st.booleans(),
+    workers=st.sampled_from([1, 3]),
+)
+def test_chunks_of_any_size_give_the_same(folder: Path, data: bytes, size: int, workers: int, **options: Any) -> None:
+    """Wherever a file is cut into chunks, rows, rows set aside, their places and the counts are the same."""
+    expected = outcome(folder, data, "jsonl", **options)
+    with chunks_of(size):
+        assert outcome(folder, data, "jsonl", workers=workers, **options) == expected
+
+
+@settings(max_examples=20)
+@given(data=json_files(), size=st.integers(16, 200), to=st.sampled_from(["trl", "trl-implicit"]))
+def test_chunks_of_any_size_give_the_same_table(folder: Path, data: bytes, size: int, to: str) -> None:
+    """The same holds for the rows of Parquet."""
+    expected = in_rows(outcome(folder, data, "parquet", to=to), folder)
+    with chunks_of(size):
+        assert in_rows(outcome(folder, data, "parquet", to=to, workers=3), folder) == expected
 
 
 def bad_lines(data: bytes) -> list[tuple[int, str]]:
@@ -341,6 +485,46 @@ MIXED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+@pytest.mark.parametrize("keep_columns", [False, True])
+def test_a_table_of_attempts_is_its_rows_as_lines(
+    tmp_path: Path, write: Callable[[Path, Any], None], ending: str, *, keep_columns: bool
+) -> None:
+    """Metadata of attempts goes through tables as it goes through JSON lines."""
+    names = dict.fromkeys(name for row in ATTEMPTS for name in row)
+    table = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in ATTEMPTS])
+    written, aside = compared(tmp_path, table, write, ending, to="messages", keep_columns=keep_columns)
+
+    assert [row["rating"] for row in written] == [4.0, None, 2.5]
+    assert len(aside) == 1
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("name", ["transcript", "dialogue"])
+def test_metadata_that_is_written_does_not_travel_along_too(
+    tmp_path: Path, write: Callable[[Path, Any], None], name: str
+) -> None:
+    """A line of an attempt has each key once, and no other spelling of one, also where columns are to be kept."""
+    rows = [
+        {name: f"{TALK}.", "rating": 4.0, "task_descripton_harmlessness_score": 0.5, "more": 1},
+        {name: f"Be brief.{TALK}.", "rating": 4.0, "task_descripton_harmlessness_score": 0.5, "more": 1},
+    ]
+    written, _ = compared(
+        tmp_path, pa.Table.from_pylist(rows), write, "jsonl", to="messages", keep_columns=True, transcript=name
+    )
+    assert [row.keys() for row in written] == [written[0].keys()] * 2
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("keep_columns", [False, True])
+def test_a_table_of_several_kinds_is_its_rows_as_lines(
+    tmp_path: Path, write: Callable[[Path, Any], None], *, keep_columns: bool
+) -> None:
+    """In a table of several kinds of rows each has the columns of its own kind, regular or not."""
+    compared(tmp_path, pa.Table.from_pylist(MIXED), write, "jsonl", to="messages", keep_columns=keep_columns)
+
+
+@pytest.mark.parametrize("write", WRITERS)
 @pytest.mark.parametrize("ending", ["jsonl", "parquet", "arrow"])
 @pytest.mark.parametrize(
     "columns", [{"text": pa.string()}, {"chosen": pa.string(), "rejected": pa.string()}, {"x": pa.int8()}]
@@ -412,6 +596,16 @@ def test_columns_of_other_types_travel_along(
     goes_through(tmp_path, values, write, ending)
 
 
+@pytest.mark.parametrize("write", [write_parquet, write_stream])
+@pytest.mark.parametrize("ending", ["jsonl", "parquet", "arrow"])
+@pytest.mark.parametrize("values", HARDER_TYPES, ids=lambda values: str(values.type))
+def test_columns_that_python_cannot_hold_travel_along(
+    tmp_path: Path, values: Any, write: Callable[[Path, Any], None], ending: str
+) -> None:
+    """The same holds for types that neither JSON nor Python has."""
+    goes_through(tmp_path, values, write, ending)
+
+
 def test_provenance_of_a_table_has_no_line(tmp_path: Path) -> None:
     """A row of a table says its file, and null for the line."""
     write_parquet(tmp_path / "in.parquet", pa.Table.from_pylist(talks(3)))
@@ -455,6 +649,35 @@ def test_frames_follow_each_other(tmp_path: Path, zip_up: Callable[[bytes], byte
 
 
 @pytest.mark.parametrize("zip_up", [gzip.compress, zstd])
+@pytest.mark.parametrize("cut", [-1, -5, 0.5, 0.9])
+def test_rows_before_a_cut_are_kept(tmp_path: Path, zip_up: Callable[[bytes], bytes], cut: float) -> None:
+    """A zipped file that was cut off gives the rows before, and is told."""
+    data = zip_up(MANY)
+    out, aside = damaged(tmp_path, data[: int(cut * len(data)) if cut > 0 else int(cut)])
+
+    assert 1000 < out + aside <= 5000
+    assert aside <= 1
+
+
+@pytest.mark.parametrize("zip_up", [gzip.compress, zstd])
+@pytest.mark.parametrize("tail", [b"x", b"garbage" * 10, FEW])
+@pytest.mark.parametrize("plain", [FEW, MANY])
+def test_rows_before_garbage_are_kept(
+    tmp_path: Path, zip_up: Callable[[bytes], bytes], tail: bytes, plain: bytes
+) -> None:
+    """All rows that are whole in front of what is not zipped are written."""
+    assert damaged(tmp_path, zip_up(plain) + tail) == (plain.count(b"\n"), 0)
+
+
+@pytest.mark.parametrize("zip_up", [gzip.compress, zstd])
+def test_rows_of_a_small_file_before_a_cut_are_kept(tmp_path: Path, zip_up: Callable[[bytes], bytes]) -> None:
+    """Of a small file whose second member was cut off the first one's rows are written."""
+    out, _ = damaged(tmp_path, zip_up(FEW) + zip_up(as_lines(talks(20, 20)))[:-6])
+
+    assert out >= 20
+
+
+@pytest.mark.parametrize("zip_up", [gzip.compress, zstd])
 @given(data=st.data())
 @settings(max_examples=20)
 def test_a_flipped_byte_never_makes_a_row(folder: Path, zip_up: Callable[[bytes], bytes], data: st.DataObject) -> None:
@@ -483,6 +706,16 @@ def test_a_parquet_file_without_its_end(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path)
     for cut in (1, 8, 20, len(data) // 2, len(data) - 4):
         assert damaged(tmp_path, data[:-cut]) == (0, 0)
+
+
+def test_rows_before_a_damaged_page_are_kept(tmp_path: Path) -> None:
+    """Row groups before a damaged page are written."""
+    data = bytearray(parquet_bytes(tmp_path, compression="zstd", use_dictionary=False))
+    offset = pq.ParquetFile(tmp_path / "whole").metadata.row_group(4).column(0).data_page_offset
+    data[offset + 60 : offset + 160] = b"\xff" * 100
+    out, aside = damaged(tmp_path, bytes(data))
+
+    assert (out, aside) == (2000, 0)
 
 
 @pytest.mark.parametrize("write", [write_parquet, write_file, write_stream])
@@ -527,3 +760,12 @@ def test_a_table_with_a_flipped_byte(folder: Path, write: Callable[[Path, Any], 
     except SourceError:
         return
     adds_up(summary)
+
+
+@pytest.mark.parametrize("names", [["chosen", "rejected", "chosen"], ["text", "x", "x"]])
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_a_table_with_a_name_twice_is_our_own_error(tmp_path: Path, names: list[str], ending: str) -> None:
+    """A table in which two columns have one name is refused, as `convert_table` refuses it, not read by halves."""
+    write_file(tmp_path / "in", pa.Table.from_arrays([pa.array([TALK + "."])] * 3, names=names))
+    with pytest.raises(TurnparseError):
+        convert(tmp_path / "in", tmp_path / f"out.{ending}", to="messages", keep_columns=True)

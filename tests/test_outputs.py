@@ -11,7 +11,10 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from strategies import kept_rows
 from turnparse import convert
 from written import FORMATS, TALK, adds_up, as_lines, files_in, pairs, read_back, run, set_aside, talks, unzipped
 
@@ -48,7 +51,7 @@ def test_every_format_holds_the_same_rows(tmp_path: Path, ending: str, to: str, 
     assert summary == expected
 
 
-@pytest.mark.parametrize("ending", ["jsonl.gz"])
+@pytest.mark.parametrize("ending", ["jsonl.gz", "jsonl.zst"])
 def test_zipped_lines_are_the_plain_lines(tmp_path: Path, ending: str) -> None:
     """A zipped output holds the very bytes of the plain one; so does a zipped file for rows set aside."""
     (tmp_path / "in").write_bytes(as_lines([*pairs(2000), b"{"]))
@@ -152,6 +155,13 @@ def travels(folder: Path, extras: list[dict[str, Any]], ending: str) -> list[int
     return gone
 
 
+@settings(max_examples=80)
+@given(extras=kept_rows(), ending=st.sampled_from(TABLES))
+def test_what_travels_along_is_never_changed(folder: Path, extras: list[dict[str, Any]], ending: str) -> None:
+    """A value that a row keeps is written as it was, missing keys being null, or its row is set aside with a reason."""
+    travels(folder, extras, ending)
+
+
 @pytest.mark.parametrize("ending", TABLES)
 @pytest.mark.parametrize(
     ("values", "gone"),
@@ -173,6 +183,39 @@ def travels(folder: Path, extras: list[dict[str, Any]], ending: str) -> list[int
 def test_types_are_those_of_the_first_rows(tmp_path: Path, ending: str, values: list[Any], gone: list[int]) -> None:
     """A column has the type of its first values; what does not fit it is set aside, and nothing else."""
     assert travels(tmp_path, [{"x": value} for value in values], ending) == gone
+
+
+@pytest.mark.parametrize("ending", TABLES)
+@pytest.mark.parametrize("value", [{}, {"a": {}}, [{}], [None, {}], [[{}]], {"a": [{}]}])
+def test_objects_without_keys(tmp_path: Path, ending: str, value: Any) -> None:
+    """An empty object, wherever it stands, costs neither the run nor its neighbours."""
+    (tmp_path / "in").write_bytes(as_lines([row | {"x": value} for row in pairs(2)] + pairs(1)))
+    summary, failed = run(tmp_path / "in", tmp_path / f"out.{ending}", keep_columns=True)
+
+    assert (summary.rows_in, failed) == (3, "")
+    assert summary.rows_out >= 1
+    read_back(tmp_path / f"out.{ending}")
+
+
+@pytest.mark.parametrize("ending", TABLES)
+def test_an_object_does_not_become_a_text(tmp_path: Path, ending: str) -> None:
+    """An empty object in a column of texts is of another type than these, and sets its row aside."""
+    assert travels(tmp_path, [{"x": "a"}, {"x": {}}, {"x": "{}"}], ending) == [1]
+
+
+@pytest.mark.parametrize("ending", TABLES)
+@pytest.mark.parametrize("levels", [20, 40, 70, 130, 600, 900])
+@pytest.mark.parametrize("first", [False, True])
+def test_a_deep_column_costs_no_neighbour(tmp_path: Path, ending: str, levels: int, *, first: bool) -> None:
+    """A row with a column nested too deep for a table is set aside; the others make a file that can be read."""
+    deep = json.dumps(pairs(1)[0])[:-1].encode() + b',"x":' + b"[" * levels + b"]" * levels + b"}"
+    rows: list[Any] = pairs(3, 1)
+    rows.insert(0 if first else 3, deep)
+    (tmp_path / "in").write_bytes(as_lines(rows))
+    summary, failed = run(tmp_path / "in", tmp_path / f"out.{ending}", keep_columns=True)
+
+    assert (summary.rows_in, failed) == (4, "")
+    assert len(read_back(tmp_path / f"out.{ending}")) == summary.rows_out >= 3
 
 
 @pytest.mark.parametrize("ending", TABLES)
@@ -248,6 +291,21 @@ def test_sources_of_other_columns_are_told(tmp_path: Path) -> None:
     assert "id" in failed
     assert [row["id"] for row in read_back(tmp_path / "out.parquet")] == [1, 1, 2, 2]
     assert summary.rows_in == 4
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string()), pa.int32(), pa.float32()], ids=str
+)
+def test_lines_after_a_table_fit_its_columns(tmp_path: Path, kind: Any) -> None:
+    """A value of JSON that a table's column holds without loss fits it, as the same value of another table does."""
+    texts = pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)
+    values = ["a", "b"] if texts else [1, 2]
+    table = pa.table({"text": [TALK + "."], "id": pa.array(values[:1])})
+    pq.write_table(table.set_column(1, "id", table["id"].cast(kind)), tmp_path / "a.parquet")
+    (tmp_path / "b.jsonl").write_bytes(as_lines([row | {"id": values[1]} for row in talks(1)]))
+    run(tmp_path, tmp_path / "out.parquet", to="messages", keep_columns=True)
+
+    assert [row["id"] for row in read_back(tmp_path / "out.parquet")] == values
 
 
 @pytest.mark.parametrize("ending", FORMATS)

@@ -344,6 +344,26 @@ def test_progress_adds_up(tmp_path: Path, write: Callable[[Path, Any], None], ro
     assert all(count >= 0 for count in told)
 
 
+@pytest.mark.parametrize("error", [ValueError, OSError, EOFError])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.jsonl.zst", "a.parquet"])
+@pytest.mark.parametrize("after", [0, 1])
+def test_an_error_of_the_callback_is_the_callers(tmp_path: Path, error: type[Exception], name: str, after: int) -> None:
+    """What `on_bytes` raises comes out as it is: it does not make a sound source a damaged one."""
+    data = tree(tmp_path, name)
+    calls = 0
+
+    def fail(_: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls > after:
+            raise error("mine")
+
+    with pytest.raises(error, match="mine") as caught:
+        convert(data, tmp_path / "out.jsonl", to="messages", on_bytes=fail)
+    assert caught.type is error
+    assert not (tmp_path / "out.jsonl").exists()
+
+
 # Runs that are stopped.
 
 

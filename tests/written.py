@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from turnparse import IncompleteError, Summary, convert
 
 TALK = "\n\nHuman: Is tea hot?\n\nAssistant: Yes"
-FORMATS = ["jsonl", "jsonl.gz", "parquet", "arrow"]
+FORMATS = ["jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow"]
 SET_ASIDE = ".set-aside.jsonl"
 
 
