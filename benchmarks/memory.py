@@ -49,12 +49,13 @@ def compare(source: Path, rounds: int) -> dict[str, list[dict[str, Any]]]:
             if records and "failure" in records[-1]:
                 continue
             print(f"in memory, round {number + 1} of {rounds}: {contender.name}", file=sys.stderr, flush=True)
-            records.append(_round(source, place, contender))
+            records.append(one_round(source, place))
     return found
 
 
-def _round(source: Path, place: int, contender: Contender) -> dict[str, Any]:
-    if absent := missing(contender.needs):
+def one_round(source: Path, place: int) -> dict[str, Any]:
+    """Return what one contender, by its place in their list, does with all rows; or why it cannot."""
+    if absent := missing(CONTENDERS[place].needs):
         return {"failure": absent}
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "result.json"
