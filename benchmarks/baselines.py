@@ -79,21 +79,24 @@ def pychatml_sides() -> Call:
 
 
 def trl_maybe_extract_prompt() -> Call:
-    from trl.data_utils import maybe_extract_prompt
+    import trl.data_utils
 
-    return maybe_extract_prompt  # type: ignore[no-any-return]
+    call: Call = trl.data_utils.maybe_extract_prompt
+    return call
 
 
 def trl_extract_prompt() -> Call:
-    from trl.data_utils import extract_prompt
+    import trl.data_utils
 
-    return extract_prompt  # type: ignore[no-any-return]
+    call: Call = trl.data_utils.extract_prompt
+    return call
 
 
 def torchtune_messages() -> Call:
-    from torchtune.data import ChosenRejectedToMessages
+    import torchtune.data
 
-    return ChosenRejectedToMessages()  # type: ignore[no-any-return]
+    call: Call = torchtune.data.ChosenRejectedToMessages()
+    return call
 
 
 # Files: gzipped JSON lines to Parquet, by one reader (isal) and one writer where there is a choice.
@@ -154,10 +157,12 @@ def copy_files(source: str, output: str) -> None:
         with igzip.open(source, "rb") as file:  # type: ignore[no-untyped-call]
             rest = b""
             while piece := file.read(CHUNK):
-                head, newline, tail = piece.rpartition(b"\n")
-                lines, rest = rest + head + newline, tail
-                reading = pj.ReadOptions(use_threads=False, block_size=len(lines) + 1)
-                yield pj.read_json(pa.BufferReader(lines), reading, parsing)
+                rest += piece
+                end = rest.rfind(b"\n") + 1
+                lines, rest = rest[:end], rest[end:]
+                if lines:
+                    reading = pj.ReadOptions(use_threads=False, block_size=end + 1)
+                    yield pj.read_json(pa.BufferReader(lines), reading, parsing)
 
     write_parquet(output, schema, pieces())
 

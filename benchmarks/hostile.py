@@ -60,7 +60,7 @@ def compare(megabytes: float) -> list[dict[str, Any]]:
         with tempfile.TemporaryDirectory() as folder:
             result = Path(folder) / "result.json"
             command = [sys.executable, "-m", MODULE, name, str(megabytes), str(result)]
-            usage = measure.run(command, measure.ONE_CORE, SECONDS)
+            usage = measure.run(command, measure.ONE_CORE, SECONDS, pages=False)
             figures = {"failure": usage.failure} if usage.failure else json.loads(result.read_text())
         if found and "failure" not in found[0] and not usage.failure:
             figures["times regular"] = figures["ns/byte"] / found[0]["ns/byte"]

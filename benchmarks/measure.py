@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 PROC: Final = Path("/proc")
-PAGES_POLL, PROCESS_POLL = 0.1, 0.005
+PAGES_POLL, PROCESS_POLL = 0.1, 0.01
 """Seconds between two looks at a process: at its memory, which the kernel has to add up, and whether it has ended."""
 
 OFFLINE: Final = {
@@ -48,8 +48,14 @@ class Usage:
     failure: str
 
 
-def run(command: Sequence[str], environment: Mapping[str, str] | None = None, seconds: float | None = None) -> Usage:
-    """Run *command*, for *seconds* at most, and return what it took.
+def run(
+    command: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    seconds: float | None = None,
+    *,
+    pages: bool = True,
+) -> Usage:
+    """Run *command*, for *seconds* at most, and return what it took; look at its memory meanwhile if *pages*.
 
     The kernel counts a new process's memory from its parent's, so the process that calls this must be small.
     """
@@ -62,7 +68,7 @@ def run(command: Sequence[str], environment: Mapping[str, str] | None = None, se
         while not ended:
             time.sleep(PROCESS_POLL)
             now = time.perf_counter()
-            if now - looked > PAGES_POLL:
+            if pages and now - looked > PAGES_POLL:
                 pss, looked = max(pss, _pss(process.pid)), now
             if seconds is not None and now - start > seconds and not late:
                 late = True
@@ -83,7 +89,7 @@ def _pss(pid: int) -> float:
     """Return the proportional memory of a process and all below it, in MB; 0 where it cannot be seen."""
     try:
         rollup = (PROC / str(pid) / "smaps_rollup").read_text()
-        children = (PROC / str(pid) / "task" / str(pid) / "children").read_text()
+        children = " ".join(path.read_text() for path in (PROC / str(pid) / "task").glob("*/children"))
     except OSError:
         return 0.0
     (own,) = [int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:")] or [0]

@@ -62,6 +62,7 @@ def one_round(source: Path, place: int) -> dict[str, Any]:
         usage = measure.run(
             [sys.executable, "-m", MODULE, str(source), str(place), str(result)],
             measure.ONE_CORE | {"HF_HOME": str(Path(folder) / "hf")},
+            pages=False,
         )
         if usage.failure:
             return {"failure": usage.failure}
@@ -91,6 +92,8 @@ def measured(source: Path, contender: Contender) -> dict[str, Any]:
     texts = zip(*(_texts(table, side) for side in ("chosen", "rejected")), strict=True)
     expected = [key(parts(*pair)) for pair in texts]
     record |= attrs.asdict(tally(expected, _outputs(contender, call, given, made, crashed)))
+    if crashed:
+        record["first_crash"] = next(iter(crashed.values()))
     if contender.given == "table":
         record["regular"] = made.regular / len(table)
     return record

@@ -194,11 +194,12 @@ def svg(result: Mapping[str, Any]) -> str:
     for title, key in (("In memory: rows per CPU second", "memory"), ("Files: rows per CPU second", "files")):
         ran = sorted((line for line in result[key] if "failure" not in line), key=lambda line: -line["rows_per_s"])
         body.append(f'<text x="16" y="{at}" class="title">{title}</text>')
+        at += 8
         for line in ran:
             at += BAR + 6
             body.append(_bar(line, at, line["rows_per_s"] / ran[0]["rows_per_s"]))
-        at += 2 * BAR + 12
-    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {at}" role="img" aria-label="rows per CPU second">
+        at += 2 * BAR
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {at - BAR}" role="img" aria-label="rows per CPU second">
 <style>text {{ font: 13px sans-serif; fill: #222 }} .title {{ font-weight: bold }} .ours {{ fill: #1a7f5a }} .other {{ fill: #9aa5b1 }}</style>
 <rect width="{WIDTH}" height="{at}" fill="#fff"/>
 {chr(10).join(body)}
