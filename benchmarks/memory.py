@@ -21,6 +21,8 @@ from benchmarks.reference import key, messages, parts, tally
 
 MODULE: Final = "benchmarks.memory"
 WARM_UP_ROWS: Final = 1000
+PASSES: Final = 3
+"""Passes in each process, of which the best counts: in the first, the system hands out memory, at a pace of its own."""
 
 
 def missing(needs: str) -> str:
@@ -71,7 +73,7 @@ def one_round(source: Path, place: int) -> dict[str, Any]:
 
 
 def measured(source: Path, contender: Contender) -> dict[str, Any]:
-    """Return the CPU time of one pass over all rows, the memory it took, and the check of what it made."""
+    """Return the CPU time of each pass over all rows, the memory that the first took, and the check of what it made."""
     import pyarrow as pa
 
     with pa.ipc.open_file(str(source)) as file:
@@ -83,12 +85,20 @@ def measured(source: Path, contender: Contender) -> dict[str, Any]:
         run(given[:WARM_UP_ROWS])
     before = measure.forget_peak()
     crashed: dict[int, Any] = {}
+    timed = given
     try:
-        seconds, made = _timed(run, given)
+        first, made = _timed(run, timed)
     except Exception:  # noqa: BLE001 (a peer may raise anything)
         crashed = _crashing(contender, call, given)
-        seconds, made = _timed(run, [row for at, row in enumerate(given) if at not in crashed])
-    record = {"cpu": seconds, "rows": len(table) - len(crashed), "peak": measure.peak(), "before": before}
+        timed = [row for at, row in enumerate(given) if at not in crashed]
+        first, made = _timed(run, timed)
+    record: dict[str, Any] = {"rows": len(table) - len(crashed), "peak": measure.peak(), "before": before}
+    passes = [first]
+    while len(passes) < PASSES:
+        del made  # so that the next pass finds memory to use again
+        seconds, made = _timed(run, timed)
+        passes.append(seconds)
+    record |= {"cpu": min(passes), "first": first, "passes": passes}
     texts = zip(*(_texts(table, side) for side in ("chosen", "rejected")), strict=True)
     expected = [key(parts(*pair)) for pair in texts]
     record |= attrs.asdict(tally(expected, _outputs(contender, call, given, made, crashed)))

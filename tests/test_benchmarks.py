@@ -177,7 +177,7 @@ def test_a_failed_command_is_reported() -> None:
 
 def test_ratio_is_that_of_the_same_round() -> None:
     """A contender that takes twice the plain loop's time in a slow round and in a fast one has half its rate."""
-    done = {"rows": 10, "right": 10, "wrong": 0, "lost": 0, "peak": 2.0, "before": 1.0}
+    done = {"rows": 10, "right": 10, "wrong": 0, "lost": 0, "peak": 2.0, "before": 1.0, "first": 9.0}
     rounds = {"plain": [done | {"cpu": 1.0}, done | {"cpu": 3.0}], "slow": [done | {"cpu": 2.0}, done | {"cpu": 6.0}]}
     _, slow = report.lines(rounds, 1_000_000, {}, "plain")
 
