@@ -583,7 +583,7 @@ def goes_through(folder: Path, values: Any, write: Callable[[Path, Any], None], 
             assert ["x" in row for row in read_back(output)] == [keep_columns] * 2
         elif keep_columns:
             kept = pq.read_table(output) if ending == "parquet" else pa.ipc.open_file(output).read_all()
-            assert [str(one) for one in kept["x"]] == [str(one) for one in values[:2]]
+            assert kept["x"].combine_chunks().equals(values[:2].cast(kept["x"].type))
 
 
 @pytest.mark.parametrize("write", [write_parquet, write_stream])
@@ -652,10 +652,11 @@ def test_frames_follow_each_other(tmp_path: Path, zip_up: Callable[[bytes], byte
 @pytest.mark.parametrize("cut", [-1, -5, 0.5, 0.9])
 def test_rows_before_a_cut_are_kept(tmp_path: Path, zip_up: Callable[[bytes], bytes], cut: float) -> None:
     """A zipped file that was cut off gives the rows before, and is told."""
-    data = zip_up(MANY)
+    # zstd has nothing of a block before it is whole, and makes them of 128 KiB.
+    data = zip_up(as_lines(talks(50_000)))
     out, aside = damaged(tmp_path, data[: int(cut * len(data)) if cut > 0 else int(cut)])
 
-    assert 1000 < out + aside <= 5000
+    assert 5_000 < out + aside <= 50_000
     assert aside <= 1
 
 

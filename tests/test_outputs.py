@@ -131,6 +131,14 @@ def schema_of(path: Path) -> Any:
         return reader.schema
 
 
+def as_json(text: Any) -> Any:
+    """Return the value that a JSON text is, or None."""
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return None
+
+
 def travels(folder: Path, extras: list[dict[str, Any]], ending: str) -> list[int]:
     """Assert that each row is written with its extra columns unchanged or set aside; return the places of the latter."""
     rows: list[dict[str, Any]] = [row | extra for row, extra in zip(pairs(len(extras)), extras, strict=True)]
@@ -149,6 +157,9 @@ def travels(folder: Path, extras: list[dict[str, Any]], ending: str) -> list[int
     for number, found in zip([n for n in range(len(rows)) if n not in gone], written, strict=True):
         assert found["chosen"] == [{"role": "assistant", "content": f"Yes, {number}."}]
         for name, value in extras[number].items():
+            if any("{}" in json.dumps(extra.get(name)) for extra in extras) and same(as_json(found.get(name)), value):
+                # What no table can hold travels as JSON text.
+                continue
             expected = with_nulls(value, schema.field(name).type) if name in schema.names else value
             assert same(found.get(name), expected)
         assert all(value is None for name, value in found.items() if name not in {*COLUMNS["trl"], *extras[number]})
