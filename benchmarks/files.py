@@ -20,7 +20,7 @@ from benchmarks.memory import missing
 from benchmarks.reference import key, parts, tally
 
 MODULE: Final = "benchmarks.files"
-TURNPARSE, TURNPARSE_LINES = "turnparse convert", "turnparse convert, to .jsonl"
+TURNPARSE, TURNPARSE_ALONE = "turnparse convert", "turnparse convert, --workers 1"
 CHECKED: Final = "each row checked for oddities, none lost"
 OPTIONS: Final = ("--to", "trl", "--preset", "faithful")
 
@@ -33,7 +33,6 @@ class Command:
         name: what the table calls it.
         words: the command, the source and the output left out.
         between: what stands between the source and the output.
-        suffix: of the output.
         note: what a reader must know to compare it.
         absent: why it cannot run.
     """
@@ -41,7 +40,6 @@ class Command:
     name: str
     words: tuple[str, ...]
     between: tuple[str, ...] = ()
-    suffix: str = ".parquet"
     note: str = ""
     absent: str = ""
 
@@ -50,30 +48,23 @@ def commands() -> Iterator[Command]:
     """Yield the contenders: turnparse as anybody runs it, and each baseline in a process of its own."""
     convert = (sys.executable, "-m", "turnparse", "convert")
     yield Command(TURNPARSE, convert, (*OPTIONS, "--output"), note=CHECKED)
-    yield Command(
-        TURNPARSE_LINES, convert, (*OPTIONS, "--output"), ".jsonl", f"JSON lines, for want of Parquet; {CHECKED}"
-    )
+    yield Command(TURNPARSE_ALONE, convert, (*OPTIONS, "--workers", "1", "--output"), note=CHECKED)
     for place, contender in enumerate(FILES):
         words = (sys.executable, "-m", MODULE, "convert", str(place))
         yield Command(contender.name, words, note=contender.note, absent=missing(contender.needs))
 
 
 def compare(source: Path, rounds: int) -> dict[str, list[dict[str, Any]]]:
-    """Return {contender: what each round measured, or one record that says why there is none}.
-
-    To write JSON lines is no match for writing Parquet: it is measured only where turnparse cannot write Parquet.
-    """
+    """Return {contender: what each round measured, or one record that says why there is none}."""
     found: dict[str, list[dict[str, Any]]] = {}
     for number in range(rounds):
         for command in commands():
             records = found.setdefault(command.name, [])
-            if (records and "failure" in records[-1]) or (
-                command.name == TURNPARSE_LINES and "failure" not in found[TURNPARSE][-1]
-            ):
+            if records and "failure" in records[-1]:
                 continue
             print(f"files, round {number + 1} of {rounds}: {command.name}", file=sys.stderr, flush=True)
             records.append(_round(source, command, records[-1] if records else None))
-    return {name: records for name, records in found.items() if records}
+    return found
 
 
 def _round(source: Path, command: Command, before: dict[str, Any] | None) -> dict[str, Any]:
@@ -81,7 +72,7 @@ def _round(source: Path, command: Command, before: dict[str, Any] | None) -> dic
     if command.absent:
         return {"failure": command.absent}
     with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder) / f"out{command.suffix}"
+        output = Path(folder) / "out.parquet"
         usage = measure.run(
             [*command.words, str(source), *command.between, str(output)], {"HF_HOME": str(Path(folder) / "hf")}
         )
@@ -106,7 +97,7 @@ def digest(*paths: Path) -> str:
 
 
 def check(source: Path, output: Path) -> dict[str, Any]:
-    """Return what became of the rows of *source* in *output*, read by the standard library and by Arrow."""
+    """Return what became of the rows of *source* in *output*, read by Arrow."""
     with gzip.open(source, "rb") as lines:
         pairs = [(row["chosen"], row["rejected"]) for row in map(json.loads, lines)]
     rows = _written(output)
@@ -123,10 +114,6 @@ def check(source: Path, output: Path) -> dict[str, Any]:
 
 
 def _written(output: Path) -> Iterator[dict[str, Any]]:
-    if output.suffix == ".jsonl":
-        with output.open("rb") as lines:
-            yield from map(json.loads, lines)
-        return
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(output) as file:

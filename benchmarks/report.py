@@ -138,6 +138,27 @@ def table(found: Sequence[Line], columns: Sequence[tuple[str, str, str]]) -> str
     return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
+RATIOS: Final = (
+    # What is asked, the table, a figure of it, the contenders above the line, and those below: the least of each counts.
+    ("CPU time in memory: the plain loop by convert_table", "memory", "cpu_s", ["plain loop"], ["turnparse convert_table"]),
+    ("CPU time in memory: the fastest other that parses all turns by convert_table", "memory", "cpu_s",
+     ["pychatml to_chatml"], ["turnparse convert_table"]),
+    ("wall time of files: datasets by convert", "files", "wall_s",
+     ["datasets map, num_proc=1", "datasets map, num_proc=2"], ["turnparse convert"]),
+    ("CPU time of files, one thread: convert by copy", "files", "cpu_s", ["turnparse convert, --workers 1"], ["copy"]),
+)  # fmt: skip
+
+
+def ratios(result: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return {what is asked: a ratio of medians}; None where a contender did not run."""
+    found: dict[str, float | None] = {}
+    for question, table_, figure, above, below in RATIOS:
+        figures = {line["contender"]: line.get(figure) for line in result[table_]}
+        over, under = ([figures[name] for name in names if figures.get(name)] for names in (above, below))
+        found[question] = min(over) / min(under) if over and under else None
+    return found
+
+
 def markdown(result: Mapping[str, Any]) -> str:
     """Return the whole report."""
     made, given = result["made"], result["input"]
@@ -166,6 +187,8 @@ dropped at once, and made once more for the check.
 Whole processes, start and imports included. Each writes zstd level 3, the dictionary on roles alone, unless it says otherwise.
 
 {table(result["files"], FILES)}"""
+    asked = [{"ratio of medians": question, "is": ratio} for question, ratio in ratios(result).items()]
+    text += "\n## Ratios\n\n" + plain_table(asked)
     for title, rows in result.get("scale", {}).items():
         text += f"\n## {title}\n\n" + plain_table(rows)
     return text

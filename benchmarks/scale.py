@@ -49,13 +49,9 @@ def _say(what: str) -> None:
     print(f"scale: {what}", file=sys.stderr, flush=True)
 
 
-def convert(source: Path, folder: Path) -> tuple[measure.Usage, str]:
-    """Run `turnparse convert` on a file; return what it took, and what it wrote: Parquet, or lines where it cannot."""
-    for suffix in (".parquet", ".jsonl"):
-        usage = measure.run([*CONVERT, str(source), *OPTIONS, "--output", str(folder / f"out{suffix}")])
-        if not usage.failure:
-            break
-    return usage, suffix
+def convert(source: Path, folder: Path) -> measure.Usage:
+    """Run `turnparse convert` on a file, to Parquet; return what it took."""
+    return measure.run([*CONVERT, str(source), *OPTIONS, "--output", str(folder / "out.parquet")])
 
 
 def by_row(make_input: MakeInput, rows: int) -> Made:
@@ -65,16 +61,16 @@ def by_row(make_input: MakeInput, rows: int) -> Made:
         folder = Path(name)
         make_input(folder, rows, None)
         found = one_round(folder / "pairs.arrow", 0)
-        usage, suffix = convert(folder / "pairs.jsonl.gz", folder)
+        usage = convert(folder / "pairs.jsonl.gz", folder)
         make_input(folder, 1, None)
-        start, _ = convert(folder / "pairs.jsonl.gz", folder)
+        start = convert(folder / "pairs.jsonl.gz", folder)
     if failure := found.get("failure") or usage.failure or start.failure:
         return {"rows": rows, "failure": failure}
     return {
         "rows": rows,
         "convert_table us/row": found["cpu"] / rows * 1e6,
         "right": found["right"],
-        f"convert to {suffix} us/row": (usage.cpu - start.cpu) / rows * 1e6,
+        "convert us/row": (usage.cpu - start.cpu) / rows * 1e6,
         "start s": start.cpu,
     }
 
@@ -84,9 +80,9 @@ def convert_memory(make_input: MakeInput, megabytes: float) -> Made:
     _say(f"{megabytes:,g} MB")
     with tempfile.TemporaryDirectory() as name:
         made = make_input(Path(name), None, megabytes)
-        usage, suffix = convert(Path(name) / "pairs.jsonl.gz", Path(name))
+        usage = convert(Path(name) / "pairs.jsonl.gz", Path(name))
     figures = {"max RSS MB": usage.rss, "PSS MB": usage.pss, "wall s": usage.wall, "CPU s": usage.cpu}
-    return {"rows": made["rows"], "to": suffix} | ({"failure": usage.failure} if usage.failure else figures)
+    return {"rows": made["rows"]} | ({"failure": usage.failure} if usage.failure else figures)
 
 
 def workers(make_input: MakeInput, megabytes: float) -> list[Made]:

@@ -10,6 +10,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import baselines, contenders, files, hostile, inputs, measure, memory, reference, report, scale
@@ -124,11 +125,11 @@ def test_a_contender_that_crashes_is_caught(pairs: Path) -> None:
 
 def test_an_output_without_a_row_is_caught(pairs: Path, tmp_path: Path) -> None:
     """A file that lacks one row and has two others exchanged is short of one, and has one out of order."""
-    output = tmp_path / "out.jsonl"
+    output = tmp_path / "out.parquet"
     made = [dict(zip(baselines.PARTS, baselines.plain_messages(**row), strict=True)) for row in _rows(pairs)]
     del made[100]
     made[10], made[11] = made[11], made[10]
-    output.write_text("".join(json.dumps(row) + "\n" for row in made))
+    pq.write_table(pa.Table.from_pylist(made), output)
 
     assert files.check(pairs / "pairs.jsonl.gz", output) == {"rows": ROWS, "right": ROWS - 2, "wrong": 1, "lost": 1}
 
@@ -173,6 +174,16 @@ def test_a_failed_command_is_reported() -> None:
 
     assert failed.failure == "no such thing"
     assert late.failure == "stopped after 0.3 s"
+
+
+def test_what_is_asked_is_answered_where_both_ran(figures: dict[str, Any]) -> None:
+    """The ratios that are asked for are those of the tables, and empty where nobody ran to compare with."""
+    found = report.ratios(figures)
+    medians = {line["contender"]: line.get("cpu_s") for line in figures["memory"]}
+
+    assert list(found) == [question for question, *_ in report.RATIOS]
+    assert next(iter(found.values())) == medians["plain loop"] / medians["turnparse convert_table"]
+    assert (found[report.RATIOS[1][0]] is None) == (medians["pychatml to_chatml"] is None)
 
 
 def test_ratio_is_that_of_the_same_round() -> None:
