@@ -450,3 +450,15 @@ def test_system_turns_are_not_regular() -> None:
 
     assert result.regular == 0
     check_same(result, one_by_one(rows, dialect=dialect, preset="faithful"))
+
+
+@pytest.mark.parametrize("views", [pa.string(), pa.large_string(), pa.string_view()])
+def test_dictionaries_of_every_kind_of_text(views: Any) -> None:
+    """Polars has dictionaries of string views for its categories: they are texts as any other, and so are their nulls."""
+    values = pa.array([LONGER, "no turns"], pa.string())
+    values = values.cast(views) if views != pa.string_view() else pa.array(values.to_pylist(), views)
+    array = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 0]), values)
+    for column in (array, pa.chunked_array([array.slice(0, 1), array.slice(1)])):
+        result = turnparse.convert_table(pa.table({"text": column}), to="messages")
+        assert result.rows.num_rows == 2
+        assert result.set_aside["codes"].to_pylist() == [["no-turns", "preamble"], ["wrong-type"]]

@@ -291,17 +291,18 @@ def test_metadata_of_pairs_travels_along_after_attempts(tmp_path: Path, ending: 
     assert len(written) + len(aside) == 4
 
 
-def test_sources_of_other_columns_are_told(tmp_path: Path) -> None:
-    """A table whose columns the output cannot hold is refused by name; the sources beside it are written."""
+def test_rows_of_a_table_with_other_columns_are_told(tmp_path: Path) -> None:
+    """A row of a table that the output cannot hold is set aside with its reason; the sources beside it are written."""
     (tmp_path / "a.jsonl").write_bytes(as_lines([row | {"id": 1} for row in talks(2)]))
     pq.write_table(pa.table({"text": [TALK + "."], "id": ["x"]}), tmp_path / "b.parquet")
     (tmp_path / "c.jsonl").write_bytes(as_lines([row | {"id": 2} for row in talks(2)]))
     summary, failed = run(tmp_path, tmp_path / "out.parquet", to="messages", keep_columns=True)
 
-    assert "b.parquet" in failed
-    assert "id" in failed
+    assert failed == ""
     assert [row["id"] for row in read_back(tmp_path / "out.parquet")] == [1, 1, 2, 2]
-    assert summary.rows_in == 4
+    assert (summary.rows_in, summary.rows_set_aside) == (5, 1)
+    (aside,) = set_aside(tmp_path / "out.parquet")
+    assert (aside["codes"], aside["source"][-9:], "id" in aside["message"]) == (["column-mismatch"], "b.parquet", True)
 
 
 @pytest.mark.parametrize(
@@ -342,3 +343,50 @@ def test_a_failed_run_leaves_the_earlier_output(tmp_path: Path, ending: str) -> 
     with pytest.raises(KeyboardInterrupt):
         convert(tmp_path / "in", tmp_path / f"out.{ending}", to="messages", on_bytes=interrupt)
     assert files_in(tmp_path) == {"in": as_lines(talks(3)), f"out.{ending}": b"earlier"}
+
+
+def test_tables_of_other_types_share_an_output_row_by_row(tmp_path: Path) -> None:
+    """Where a column that travels along has another type in a later source, each row is written if it fits, or set aside."""
+    columns = [([1], pa.int64()), (["x"], pa.string()), ([2.5], pa.float64()), ([3], pa.int8())]
+    for number, (values, kind) in enumerate(columns):
+        table = pa.table({"text": [talks(1, number)[0]["text"]], "x": pa.array(values, kind)})
+        pq.write_table(table, tmp_path / f"{number}.parquet")
+    output = tmp_path / "out" / "all.parquet"
+    output.parent.mkdir()
+    summary, failed = run(tmp_path / "*.parquet", output, to="messages", keep_columns=True)
+
+    assert failed == ""
+    assert (summary.rows_in, summary.rows_out, summary.rows_set_aside) == (4, 2, 2)
+    assert [row["x"] for row in read_back(output)] == [1, 3]
+    assert [(row["codes"], json.loads(row["raw"])["x"]) for row in set_aside(output)] == [
+        (["column-mismatch"], "x"),
+        (["column-mismatch"], 2.5),
+    ]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet", "arrow"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([{}], pa.struct([])),
+        pa.array([[{}]], pa.list_(pa.struct([]))),
+        pa.array([(1, 2, 3)], pa.month_day_nano_interval()),
+        pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([5])]),
+        pa.DictionaryArray.from_arrays(pa.array([0]), pa.array(["x"], pa.string_view())),
+        pa.array([1], pa.timestamp("s", "Nowhere/City")),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_a_column_that_parquet_or_python_lacks_travels_along(tmp_path: Path, values: Any, ending: str) -> None:
+    """What Parquet has no type for is JSON text there, and what Python has none for is text in JSON; no row is lost."""
+    table = pa.table({"text": [talks(1)[0]["text"]], "x": values})
+    with pa.ipc.new_file(tmp_path / "in", table.schema) as writer:
+        writer.write_table(table)
+    output = tmp_path / f"out.{ending}"
+    summary, failed = run(tmp_path / "in", output, to="messages", keep_columns=True)
+
+    assert (summary.rows_out, failed) == (1, "")
+    if ending == "jsonl":
+        assert "x" in read_back(output)[0]
+    else:
+        assert "x" in schema_of(output).names

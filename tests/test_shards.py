@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,15 @@ def test_a_pattern_is_the_files_that_fit(tmp_path: Path, pattern: str, expected:
     convert(str(data / pattern), tmp_path / "out.jsonl", to="messages", provenance=True)
 
     assert sources_in(tmp_path / "out.jsonl", data) == sorted(expected, key=lambda name: Path(name).parts)
+
+
+def test_a_pipe_in_a_folder_is_no_source(tmp_path: Path) -> None:
+    """What is no file is not waited for, whatever its name."""
+    data = tree(tmp_path, "a.jsonl")
+    os.mkfifo(data / "b.jsonl")
+    convert(data, tmp_path / "out.jsonl", to="messages", provenance=True)
+
+    assert sources_in(tmp_path / "out.jsonl", data) == ["a.jsonl"]
 
 
 def test_a_file_of_the_name_of_a_pattern_comes_first(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from turnparse._batches import METADATA_TYPES, BatchConverter, Judged
+from turnparse._batches import METADATA_TYPES, BatchConverter, Judged, rows_of
 from turnparse._buffers import Places
-from turnparse._column_types import arrow_type, column_of, fits, type_of
+from turnparse._column_types import JSON_TEXT, arrow_type, column_of, fits, is_writable, type_of
 from turnparse._errors import RowError, escape
 from turnparse._job import Judgement, unread
 from turnparse._message_columns import MESSAGE, message_lists
@@ -77,7 +77,11 @@ class Layout:
     def of_columns(cls, converter: BatchConverter, schema: Any) -> Layout:
         """Return the layout of what is written of tables with *schema*."""
         read = set() if converter.is_mixed(schema.names) else converter.kind(schema.names)[1]
-        kept = {field.name: field.type for field in schema if field.name not in read}
+        kept = {
+            field.name: field.type if is_writable(field.type) else JSON_TEXT
+            for field in schema
+            if field.name not in read
+        }
         keeps = kept if converter.job.keep_columns else {}
         return cls.of(converter, keeps, metadata=converter.has_metadata(schema.names))
 
@@ -97,10 +101,9 @@ class Layout:
             metadata=metadata and converter.job.target.metadata,
         )
 
-    def misfits(self, other: Layout) -> str:
-        """Return what the rows of another layout have that this one cannot hold without loss; empty if nothing."""
-        odd = [name for name, kind in other.kept.items() if not _holds(self.kept.get(name), kind)]
-        return escape(", ".join(f"{name} of type {other.kept[name]}" for name in odd), 200)
+    def holds(self, other: Layout) -> bool:
+        """Tell whether all rows of another layout fit this one, whatever their values."""
+        return all(_holds(self.kept.get(name), kind) for name, kind in other.kept.items())
 
 
 def _holds(kind: Any, other: Any) -> bool:
@@ -109,6 +112,8 @@ def _holds(kind: Any, other: Any) -> bool:
 
 
 def _is_text(kind: Any) -> bool:
+    if kind == JSON_TEXT:
+        return False
     if pa.types.is_dictionary(kind):
         return _is_text(kind.value_type)
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
@@ -259,10 +264,13 @@ def _more_columns(
     elif layout.kept:
         there = batch.select([name for name in layout.kept if name in batch.schema.names]).take(pa.array(order))
         for name, kind in layout.kept.items():
-            column = there.column(name) if name in there.schema.names else pa.nulls(len(order), kind)
+            column = there.column(name) if name in there.schema.names else pa.nulls(len(order), arrow_type(kind))
             if converter.is_mixed(batch.schema.names):
                 column = _where_kept(converter, judged, name, order, column)
-            columns.append(column if column.type == kind else column.cast(kind))
+            if kind == JSON_TEXT:
+                rows = rows_of(pa.RecordBatch.from_arrays([column], names=[name]))
+                column = column_of([row[name] for row in rows], kind)
+            columns.append(column if column.type == arrow_type(kind) else column.cast(kind))
     if place is not None and converter.job.provenance:
         columns += place.columns(order)
     return columns

@@ -369,7 +369,8 @@ def _value(scalar: Any) -> Any:
         try:
             return scalar.cast(pa.string()).as_py()
         except (ValueError, pa.ArrowException):
-            return str(scalar)
+            # Not even as text where its time zone is unknown here.
+            return str(getattr(scalar, "value", scalar.type))
 
 
 def _has_null_items(column: Any) -> bool:

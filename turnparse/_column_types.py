@@ -69,7 +69,7 @@ def _is_void(kind: Any) -> bool:
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Tell whether a column of type *kind* holds a JSON *value* without loss."""
+    """Tell whether a column of type *kind*, or of `JSON_TEXT`, holds a JSON *value* without loss; a missing key is null."""
     if value is None:
         return True
     if kind == JSON_TEXT:
@@ -90,9 +90,28 @@ def fits(value: Any, kind: Any) -> bool:
             types = {field.name: field.type for field in kind} if pa.types.is_struct(kind) else {}
             held = bool(types) and value.keys() <= types.keys()
             held = held and all(fits(item, types[key]) for key, item in value.items())
-        case _:
+        case str():
             held = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        case _:
+            held = _is_of(value, kind)
     return bool(held)
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    """Tell whether a value that JSON does not have, from another table, is one of type *kind*."""
+    try:
+        return bool(pa.scalar(value, kind).as_py() == value)
+    except (ValueError, TypeError, OverflowError, pa.ArrowException):
+        return False
+
+
+def is_writable(kind: Any) -> bool:
+    """Tell whether Parquet has a type for columns of *kind*."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return is_writable(kind.value_type)
+    if pa.types.is_struct(kind):
+        return bool(len(kind)) and all(is_writable(field.type) for field in kind)
+    return not (pa.types.is_union(kind) or pa.types.is_interval(kind))
 
 
 def _fits_integer(value: int, kind: Any) -> bool:

@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-import orjson
-
 Element = tuple[bytes, int]
 """The text of an element without surrounding white space, and the 1-based line where it starts."""
 
@@ -115,6 +113,8 @@ class Mender:
 
     def take(self, element: Element) -> Iterator[Element]:
         """Yield what is sure now that *element* has come."""
+        import orjson
+
         text, _ = element
         try:
             value = orjson.loads(text)

@@ -184,35 +184,16 @@ class _Run:
 
         Raises:
             StoppedError: if this run is to stop.
-            SourceError: if the source proves damaged, or its columns are not those of the output.
+            SourceError: if the source proves damaged.
         """
         if source.table is None:
             pieces: Iterator[Any] = source.chunks
         else:
-            pieces = self._admitted(read_batches(source.table, source.name, self._on_bytes), source)
+            pieces = read_batches(source.table, source.name, self._on_bytes)
         for piece in pieces:
             if self._stop.is_set():
                 raise StoppedError
             yield piece
-
-    def _admitted(self, batches: Iterator[Any], source: Source) -> Iterator[Any]:
-        """Yield *batches* if the output can hold what travels along in them.
-
-        Raises:
-            SourceError: if it cannot.
-        """
-        for batch in batches:
-            if isinstance(self.task.out, ArrowRows):
-                own = Layout.of_columns(self._converter, batch.schema)
-                if self._layout is None:
-                    self._layout = own
-                if odd := self._layout.misfits(own):
-                    msg = (
-                        f"expected the columns that travel along to be those of the output's first rows, found {odd}; "
-                        "convert it to an output of its own, or to JSON lines"
-                    )
-                    raise SourceError(msg, source=source.name)
-            yield batch
 
     def _in_order(self, pieces: Iterator[Any], source: Source, pool: ThreadPoolExecutor | None) -> Iterator[Converted]:
         """Yield what each of *pieces* becomes, in their order; an error comes after all that came before it."""
@@ -241,18 +222,19 @@ class _Run:
     def _converted(self, piece: Chunk | Any, source: Source) -> Converted:
         """Return what a chunk of JSON or a batch of Arrow becomes."""
         is_chunk = isinstance(piece, Chunk)
-        read = self._reader.read(piece) if is_chunk else columns_of(piece, decoded=self._needs_rows)
+        read = self._reader.read(piece) if is_chunk else columns_of(piece, decoded=self._needs_rows(piece))
         converter = self._converter
         place = Place(source.path, read.lines if is_chunk else None)
         judged = converter.judge(read.batch, read.originals)
         written: list[Any]
         if isinstance(self.task.out, ArrowRows):
-            if self._layout is None:
-                layout = Layout.of_rows(converter, judged)
-                # Of rows that are all set aside nothing is to be learnt.
-                self._layout = layout if len(judged.refused) < len(judged.batch) else None
-            else:
-                layout = self._layout
+            layout = self._layout
+            if layout is None:
+                layout = (
+                    Layout.of_rows(converter, judged) if is_chunk else Layout.of_columns(converter, read.batch.schema)
+                )
+                # Of rows of JSON that are all set aside nothing is to be learnt.
+                self._layout = layout if not is_chunk or len(judged.refused) < len(judged.batch) else None
             judged, written = arrow_rows(converter, judged, layout, place)
         else:
             judged, written = line_rows(converter, judged, place)
@@ -261,10 +243,16 @@ class _Run:
         counts.blank_lines = read.blank_lines
         return Converted(written, refused, counts)
 
-    @property
-    def _needs_rows(self) -> bool:
-        """Whether rows of Arrow are to be had as JSON has them: what travels along is then written row by row."""
-        return self._converter.job.keep_columns and not isinstance(self.task.out, ArrowRows)
+    def _needs_rows(self, piece: Any) -> bool:
+        """Tell whether the rows of a batch, or chunk, are to be had as JSON has them: what travels along is then seen row by row.
+
+        It is so where lines are written, and where the output's columns are not made for all that these may hold.
+        """
+        if isinstance(piece, Chunk) or not self._converter.job.keep_columns:
+            return False
+        if not isinstance(self.task.out, ArrowRows):
+            return True
+        return self._layout is not None and not self._layout.holds(Layout.of_columns(self._converter, piece.schema))
 
     def _take(self, converted: Converted, source: Source, rows: int) -> None:
         """Write what a chunk became, before which the source had so many *rows*."""

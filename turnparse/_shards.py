@@ -96,7 +96,9 @@ def _in_folder(path: str) -> list[Shard]:
         for name in names:
             if name.endswith(ENDINGS) and not name.endswith(SET_ASIDE_SUFFIX) and not name.startswith("."):
                 file = os.path.join(folder, name)  # noqa: PTH118  # what a name may hold, Path may change
-                found.append(Shard(file, os.path.relpath(file, path)))
+                # A pipe of such a name would be waited for.
+                if os.path.isfile(file):  # noqa: PTH113  # as above
+                    found.append(Shard(file, os.path.relpath(file, path)))
     if not found:
         endings = ", ".join(ENDINGS)
         raise SourceError(f"expected a folder with files that end in {endings}, found none", source=escape(path, 300))

@@ -103,6 +103,11 @@ def plain_column(column: Any) -> Any:
     """Return an array or chunked array as one of a type that Arrow's functions know: few know views, or runs."""
     if pa.types.is_run_end_encoded(column.type):
         return plain_column(pc.run_end_decode(column))
+    if pa.types.is_dictionary(column.type) and _plain_type(column.type.value_type) != column.type.value_type:
+        if isinstance(column, pa.ChunkedArray):
+            kind = pa.dictionary(column.type.index_type, _plain_type(column.type.value_type))
+            return pa.chunked_array(list(map(plain_column, column.chunks)), kind)
+        return pa.DictionaryArray.from_arrays(column.indices, plain_column(column.dictionary))
     plain = _plain_type(column.type)
     if plain == column.type:
         return column

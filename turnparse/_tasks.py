@@ -58,7 +58,7 @@ def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: obj
             aside = out + SET_ASIDE_SUFFIX
         if aside is not None:
             aside = checked_output(aside, "the file for rows set aside", LINE_FORMATS)
-        if out == aside:
+        if out == aside == STDOUT:
             msg = "expected two files for rows and rows set aside, found standard output for both"
             raise OptionError(msg)
         tasks = [Task(shards, output_named(out), None if aside is None else JsonLines(aside))]
