@@ -49,6 +49,7 @@ class Markers:
         # space that it begins with where it stands first.
         ends = {marker.literal.rstrip() for marker in unanchored if marker.literal[-1:].isspace()}
         heads = ends.union(table.cut_off_heads)
+        self.cut_off_heads = table.cut_off_heads
         self.heads = Affixes([head.encode() for head in heads], at_end=True)
         self.whole_heads = sorted({head.lstrip().encode() for head in heads if head[:1].isspace()})
         spaced = [marker.literal for marker in unanchored if marker.literal[:1].isspace()]
@@ -94,9 +95,10 @@ class ColumnTurns:
         body: where the text after it begins; length turns.
         first: the first turn of each row, and one past the last of the last row; length rows + 1.
         filled: whether each row has any turn; length rows.
-        regular: whether each row has nothing structurally odd about it, but for `repeated` and what an empty content
+        sound: whether each row is turns of Humans and Assistants from its start to its end; length rows.
+        regular: whether it has nothing structurally odd about it besides, but for `repeated` and what an empty content
             is; length rows.
-        repeated: the regular rows in which a speaker has two turns in a row, ascending.
+        repeated: the rows in which a speaker has two turns in a row, ascending.
     """
 
     column: TextColumn
@@ -105,6 +107,7 @@ class ColumnTurns:
     body: Places
     first: Places
     filled: Mask
+    sound: Mask
     regular: Mask
     repeated: Places
 
@@ -160,20 +163,22 @@ def read_column(column: TextColumn, markers: Markers) -> ColumnTurns:
     role = markers.roles.take(kind)
     body = place + markers.lengths.take(kind)
     first = np.append(np.searchsorted(place, column.starts), len(place))
-    filled = first[1:] > first[:-1]
-    if not len(place):
-        return ColumnTurns(column, place, role, body, first, filled, filled, first[:0])
     begin, last = first[:-1], first[1:] - 1
-    # Rows without a turn have those of a neighbour here; they are not regular whatever these are.
-    regular = filled & (place.take(begin, mode="clip") == column.starts) & (role.take(begin, mode="clip") == USER)
-    regular &= (role.take(last, mode="clip") == ASSISTANT) & (body.take(last, mode="clip") <= column.ends)
-    regular[rows_of(first, np.flatnonzero(body[:-1] > place[1:]))] = False
-    regular[rows_of(first, np.flatnonzero(role > ASSISTANT))] = False
-    again = np.flatnonzero(role[1:] == role[:-1]) + 1
+    filled = begin <= last
+    if not len(place):
+        return ColumnTurns(column, place, role, body, first, filled, filled, filled, first[:0])
+    # Rows without a turn have those of a neighbour here; they are not sound whatever these are.
+    sound = filled & (place.take(begin, mode="clip") == column.starts)
+    sound &= body.take(last, mode="clip") <= column.ends
+    for odd in (body[:-1] > place[1:], role > ASSISTANT):
+        if odd.any():
+            sound[rows_of(first, odd.nonzero()[0])] = False
+    regular = sound & (role.take(begin, mode="clip") == USER) & (role.take(last, mode="clip") == ASSISTANT)
+    again = (role[1:] == role[:-1]).nonzero()[0] + 1
     repeated = rows_of(first, again)
     if len(again):
         repeated = np.unique(repeated[first[repeated] < again])
-    return ColumnTurns(column, place, role, body, first, filled, regular, repeated[regular[repeated]])
+    return ColumnTurns(column, place, role, body, first, filled, sound, regular, repeated)
 
 
 def rows_of(first: Places, turns: Places) -> Places:

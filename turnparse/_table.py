@@ -159,7 +159,7 @@ def converted(converter: BatchConverter, table: Any) -> TableResult:
         pieces += rows
         refused += _refused(batch, judged.refused, done)
         summary.add(judged.settled())
-        regular += int(judged.regular.sum())
+        regular += int(judged.finished.sum())
         done += len(batch)
     rows = pa.Table.from_batches(pieces, schema=layout.schema)
     return TableResult(rows, pa.Table.from_pylist(refused, schema=SET_ASIDE), summary, regular)
