@@ -49,7 +49,7 @@ class Markers:
         # space that it begins with where it stands first.
         ends = {marker.literal.rstrip() for marker in unanchored if marker.literal[-1:].isspace()}
         heads = ends.union(table.cut_off_heads)
-        self.cut_off_heads = table.cut_off_heads
+        self.cut_offs = Affixes([head.encode() for head in table.cut_off_heads], at_end=True)
         self.heads = Affixes([head.encode() for head in heads], at_end=True)
         self.whole_heads = sorted({head.lstrip().encode() for head in heads if head[:1].isspace()})
         spaced = [marker.literal for marker in unanchored if marker.literal[:1].isspace()]

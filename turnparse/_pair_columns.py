@@ -7,12 +7,11 @@ policy is to act the row is left to the per-row calls; what is counted here is w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import attrs
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,7 +19,7 @@ from turnparse._buffers import Mask, Places
 from turnparse._columns import ASSISTANT, REPEATED, ROLES, SILENT, ColumnTurns, Markers, read_column, rows_of
 from turnparse._contents import TextColumn
 from turnparse._message_columns import ranges, some_messages
-from turnparse._target import Part, Side, Target
+from turnparse._target import Part, Rule, Side, Target
 
 LEAST: Final = 8
 """Rows from which a second look costs less than the per-row calls."""
@@ -83,70 +82,106 @@ def look_again(  # noqa: PLR0917  # what a row is, then what is made of it
     Raises:
         pyarrow.ArrowInvalid: if one of the texts is no UTF-8.
     """
-    left, right = (_turns(texts.take(pa.array(rows)), markers) for texts in (chosen, rejected))
-    finished = left.sound & right.sound
+    pairs = _Pairs(_turns([texts.take(pa.array(rows)) for texts in (chosen, rejected)], markers), len(rows))
+    finished = pairs.of_both(np.logical_and, pairs.turns.sound)
     if not finished.any():
         return SecondLook.none()
-    shared, relation = _parted(left, right)
-    codes = _codes(left, markers)
-    for code, carries in _codes(right, markers).items():
-        codes[code] |= carries
+    shared, relation = pairs.parted()
+    codes = {code: pairs.of_both(np.logical_or, carries) for code, carries in _codes(pairs.turns, markers).items()}
     codes |= {name: relation == kind for kind, name in enumerate(RELATIONS) if kind}
-    codes["target-rule"] = _broken(left, right, shared, target, side)
+    codes["target-rule"] = pairs.broken(shared, target.rules, side)
     for code, carries in codes.items():
         if code not in counted:
             finished &= ~carries
     done = finished.nonzero()[0]
-    counts = {code: int(np.count_nonzero(carries & finished)) for code, carries in codes.items()}
-    relations = np.bincount(relation[done], minlength=len(RELATIONS)).tolist()
+    counts = {code: int(np.count_nonzero(carries.take(done))) for code, carries in codes.items()}
+    relations = np.bincount(relation.take(done), minlength=len(RELATIONS)).tolist()
     columns = []
-    for part in target.columns.values() if len(done) else ():
-        turns, first, last = _part(left, right, shared, part, side)
-        columns.append(some_messages(turns, first[done], (last - first)[done]))
+    for part in target.columns.values():
+        first, last = pairs.part(shared, part, side)
+        first = first.take(done)
+        columns.append(some_messages(pairs.turns, first, last.take(done) - first))
     return SecondLook(
-        rows[done],
+        rows.take(done),
         columns,
         {code: count for code, count in counts.items() if count},
         {name: count for name, count in zip(RELATIONS, relations, strict=True) if count},
     )
 
 
-def _turns(texts: Any, markers: Markers) -> ColumnTurns:
+def _turns(sides: list[Any], markers: Markers) -> ColumnTurns:
+    """Return the turns of both *sides* as one column."""
+    if sides[0].type != sides[1].type:
+        sides = [texts.cast(pa.large_string()) for texts in sides]
+    texts = pa.concat_arrays(sides)
     texts.validate(full=True)
     return read_column(TextColumn.of(texts), markers)
 
 
-def _parted(left: ColumnTurns, right: ColumnTurns) -> tuple[Places, npt.NDArray[np.int64]]:
-    """Return how many leading turns the sides of each row share, never a side's last, and how they relate.
+@attrs.frozen
+class _Pairs:
+    """Pairs of texts. Of texts that are not sound all that is said of them is something or other.
 
-    The relation is an index into `RELATIONS`; of rows that are not sound both are something or other.
+    Attributes:
+        turns: the turns of a column of all chosen sides, and then all rejected ones.
+        rows: how many pairs there are.
     """
-    counts = np.minimum(left.counts, right.counts)
-    both = ranges(np.zeros_like(counts), counts)
-    begins = np.cumsum(counts) - counts
-    one, other = both + np.repeat(left.first[:-1], counts), both + np.repeat(right.first[:-1], counts)
-    same = left.role.take(one) == right.role.take(other)
-    contents = (turns.contents.array.take(pa.array(index)) for turns, index in ((left, one), (right, other)))
-    same &= pc.equal(*contents).to_numpy(zero_copy_only=False)
-    # One past all of them there is another difference, so that each row has a next one.
-    differ = np.append((~same).nonzero()[0], len(same))
-    equal = np.minimum(differ[np.searchsorted(differ, begins)] - begins, counts)
-    shared = np.maximum(np.minimum(equal, counts - 1), 0)
-    even = left.counts == right.counts
-    relation = np.select(
-        [(equal == counts) & even, equal == counts, even & (shared == counts - 1), even],
-        [RELATIONS.index(name) for name in ("identical", "extends", "last-turn", "earlier")],
-        RELATIONS.index("uneven"),
-    )
-    return shared, relation
+
+    turns: ColumnTurns
+    rows: int
+
+    def of_both(self, function: Any, found: Any) -> Any:
+        """Return what *function* makes of what was *found* of each chosen side, and of each rejected one."""
+        return function(found[: self.rows], found[self.rows :])
+
+    def parted(self) -> tuple[Places, Places]:
+        """Return how many leading turns the sides of each pair share, never a side's last, and how they relate.
+
+        The relation is an index into `RELATIONS`.
+        """
+        turns, rows = self.turns, self.rows
+        counts = self.of_both(np.minimum, turns.counts)
+        even = self.of_both(np.equal, turns.counts)
+        begins = np.cumsum(counts) - counts
+        left, right = (ranges(first, counts) for first in (turns.first[:rows], turns.first[rows:-1]))
+        same = turns.role.take(left) == turns.role.take(right)
+        contents = (turns.contents.array.take(pa.array(index)) for index in (left, right))
+        same &= pc.equal(*contents).to_numpy(zero_copy_only=False)
+        # One past all of them there is another difference, so that each row has a next one.
+        differ = np.append((~same).nonzero()[0], len(same))
+        equal = np.minimum(differ.take(np.searchsorted(differ, begins)) - begins, counts)
+        shared = np.maximum(np.minimum(equal, counts - 1), 0)
+        relation = np.select(
+            [(equal == counts) & even, equal == counts, even & (shared == counts - 1), even],
+            [RELATIONS.index(name) for name in ("identical", "extends", "last-turn", "earlier")],
+            RELATIONS.index("uneven"),
+        )
+        return shared, relation
+
+    def part(self, shared: Places, part: Part, side: Side) -> tuple[Places, Places]:
+        """Return the first turn of a *part* of each pair, and one past its last, where so many turns are *shared*."""
+        name = side if part == "conversation" else part.removeprefix("whole-")
+        begin = self.rows if name == "rejected" else 0
+        first, end = (self.turns.first[begin + at : begin + at + self.rows] for at in (0, 1))
+        if part == "shared":
+            return first, first + shared
+        return (first + shared if part == name else first), end
+
+    def broken(self, shared: Places, rules: Iterable[Rule], side: Side) -> Mask:
+        """Return which pairs break one of *rules*."""
+        broken = np.zeros(self.rows, np.bool_)
+        for rule in rules:
+            first, end = self.part(shared, rule.part, side)
+            wrong = np.array([role not in rule.ends_with for role in ROLES])
+            broken |= (first == end) | wrong.take(self.turns.role.take(end - 1, mode="clip"))
+        return broken
 
 
 def _codes(turns: ColumnTurns, markers: Markers) -> dict[str, Mask]:
-    """Return {code: which rows of one side carry it}; of rows that are not sound it says something or other."""
-    first, last = turns.first[:-1], turns.last
-    opens, closes = (turns.role.take(at, mode="clip") == ASSISTANT for at in (first, last))
+    """Return {code: which texts carry it}; of those that are not sound it says something or other."""
+    opens, closes = (turns.role.take(at, mode="clip") == ASSISTANT for at in (turns.first[:-1], turns.last))
     bare = ~turns.contents.filled
-    silent = bare.take(last, mode="clip")
+    silent = bare.take(turns.last, mode="clip")
     answers = np.searchsorted((turns.role == ASSISTANT).nonzero()[0], turns.first)
     return {
         "starts-with-assistant": opens,
@@ -161,44 +196,21 @@ def _codes(turns: ColumnTurns, markers: Markers) -> dict[str, Mask]:
 
 
 def _among(turns: ColumnTurns, rows: Places) -> Mask:
-    """Return whether each row is one of *rows*."""
+    """Return whether each text is one of *rows*."""
     there = np.zeros(len(turns.column), np.bool_)
     there[rows] = True
     return there
 
 
 def _cut_off(turns: ColumnTurns, markers: Markers) -> Places:
-    """Return the rows that end in a marker cut off after its label."""
-    contents, last = turns.contents, turns.last
-    starts, ends = (places.take(last, mode="clip") for places in (contents.starts, contents.ends))
-    near = np.unique(markers.cut_off(TextColumn(contents.array, contents.data, starts, ends)))
-    near = near[turns.sound[near]]
+    """Return the texts that end in a marker cut off after its label."""
+    contents = turns.contents
+    starts, ends = (places.take(turns.last, mode="clip") for places in (contents.starts, contents.ends))
+    near = markers.cut_off(TextColumn(contents.array, contents.data, starts, ends))
+    near = np.unique(near.compress(turns.sound.take(near)))
     if not len(near):
         return near
-    spans = turns.column.spans(*(places[last[near]] for places in (turns.body, turns.ends)))
-    tails = pc.utf8_rtrim_whitespace(spans.take(pa.array(2 * np.arange(len(near)))))
-    found = np.zeros(len(near), np.bool_)
-    for head in markers.cut_off_heads:
-        found |= pc.ends_with(tails, head).to_numpy(zero_copy_only=False)
-    return near[found]
-
-
-def _part(
-    left: ColumnTurns, right: ColumnTurns, shared: Places, part: Part, side: Side
-) -> tuple[ColumnTurns, Places, Places]:
-    """Return the turns of which *part* of each pair is some, and of each row the first and one past the last."""
-    if part == "shared":
-        return left, left.first[:-1], left.first[:-1] + shared
-    name = side if part == "conversation" else part.removeprefix("whole-")
-    turns = left if name == "chosen" else right
-    return turns, turns.first[:-1] + (shared if part == name else 0), turns.first[1:]
-
-
-def _broken(left: ColumnTurns, right: ColumnTurns, shared: Places, target: Target, side: Side) -> Mask:
-    """Return which rows break a rule of *target*; of rows that are not sound it says something or other."""
-    broken = np.zeros(len(shared), np.bool_)
-    for rule in target.rules:
-        turns, first, last = _part(left, right, shared, rule.part, side)
-        right_role = np.array([role in rule.ends_with for role in ROLES])
-        broken |= (first == last) | ~right_role.take(turns.role.take(last - 1, mode="clip"))
-    return broken
+    # What was stripped from the front of a text may be the beginning of what is looked for.
+    last = turns.last.take(near)
+    tails = turns.column.spans(turns.body.take(last), turns.ends.take(last)).take(pa.array(2 * np.arange(len(near))))
+    return near.take(markers.cut_offs.among(TextColumn.of(pc.utf8_rtrim_whitespace(tails))))
