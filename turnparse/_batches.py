@@ -229,11 +229,10 @@ class BatchConverter:
     def checks(self, name: str, batch: Any) -> bool:
         """Tell whether `judge` itself looks through the texts of the column *name* of *batch*: that they are UTF-8.
 
-        It does so with the rejected sides of pairs, of which the columns reader reads only what differs.
+        It does so with the sides of pairs: what they share is looked through once, while it is read.
         """
-        columns = self.job.columns
-        pairs = columns.chosen in batch.schema.names and name == columns.rejected
-        return pairs and self.by_columns and not self.job.keep_columns
+        pair = {self.job.columns.chosen, self.job.columns.rejected}
+        return name in pair and pair <= set(batch.schema.names) and self.by_columns and not self.job.keep_columns
 
     def is_mixed(self, names: Sequence[str]) -> bool:
         """Tell whether what travels along is another matter for each row, since rows may be of several kinds."""

@@ -8,7 +8,7 @@ where these are right.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,6 +18,7 @@ Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
+Check = Callable[[int, int], object]
 Words = npt.NDArray[np.uint64]
 
 WORD: Final = 8
@@ -67,17 +68,20 @@ def _signs(literals: Sequence[bytes]) -> list[int]:
     return [min(literal, key=cost) for literal in literals]
 
 
-def _places(data: Bytes, byte: int, before: Mask) -> Places:
+def _places(data: Bytes, byte: int, before: Mask, check: Check | None) -> Places:
     """Return the places of *byte* in *data*, ascending; where there are many, only such as may matter.
 
     Args:
         data: the bytes.
         byte: the byte to look for.
         before: whether each byte may stand before it.
+        check: as of `Literals.find`.
     """
     found = []
     for begin in range(0, max(1, len(data)), STRETCH):
         stretch = data[begin : begin + STRETCH]
+        if check is not None:
+            check(begin, begin + len(stretch))
         bits = _bits(stretch, byte)
         groups = bits.view(np.uint32)
         if DENSE * np.count_nonzero(groups) > len(groups) > DENSE:
@@ -194,11 +198,17 @@ class Literals:
         order = sorted(range(len(signs)), key=lambda kind: len(literals[kind]))
         self._groups = {sign: [kind for kind in order if signs[kind] == sign] for sign in dict.fromkeys(signs)}
 
-    def find(self, data: Bytes) -> tuple[Places, Kinds]:
-        """Return where the literals stand in *data*, ascending, and which each is, as an index."""
+    def find(self, data: Bytes, check: Check | None = None) -> tuple[Places, Kinds]:
+        """Return where the literals stand in *data*, ascending, and which each is, as an index.
+
+        Args:
+            data: the bytes.
+            check: what each stretch of them is shown to before, while it is in a core's own cache, if anything.
+        """
         found = []
         for sign, members in self._groups.items():
-            found.append(self._confirmed(data, _places(data, sign, self._before[sign]), members))
+            found.append(self._confirmed(data, _places(data, sign, self._before[sign], check), members))
+            check = None
         places, kinds = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
         if (places[1:] <= places[:-1]).any():
             order = np.argsort(places, kind="stable")

@@ -157,18 +157,32 @@ class ColumnTurns:
         return self.column.stripped(np.minimum(begins, self.column.ends), self.column.ends)
 
 
-def read_column(column: TextColumn, markers: Markers) -> ColumnTurns:
-    """Return the turns of a column of texts."""
-    place, kind = markers.literals.find(column.data)
+def read_column(column: TextColumn, markers: Markers, *, check: bool = False) -> ColumnTurns:
+    """Return the turns of a column of texts.
+
+    Args:
+        column: the texts.
+        markers: the dialect's.
+        check: whether it is still to be seen that they are UTF-8.
+
+    Raises:
+        pyarrow.ArrowInvalid: if they are not.
+    """
+    place, kind = markers.literals.find(column.data, column.check if check else None)
     role = markers.roles.take(kind)
     body = place + markers.lengths.take(kind)
     first = np.append(np.searchsorted(place, column.starts), len(place))
     begin, last = first[:-1], first[1:] - 1
     filled = begin <= last
     if not len(place):
+        if check:
+            column.check_starts(np.arange(len(column)))
         return ColumnTurns(column, place, role, body, first, filled, filled, filled, first[:0])
     # Rows without a turn have those of a neighbour here; they are not sound whatever these are.
     sound = filled & (place.take(begin, mode="clip") == column.starts)
+    if check:
+        # Where a marker stands a text begins with a character.
+        column.check_starts((~sound).nonzero()[0])
     sound &= body.take(last, mode="clip") <= column.ends
     for odd in (body[:-1] > place[1:], role > ASSISTANT):
         if odd.any():
@@ -278,9 +292,9 @@ def read_pairs(
         kept: which codes of `REPORTED` are only counted.
 
     Raises:
-        pyarrow.ArrowInvalid: if a regular row's rejected side is no UTF-8, given that the chosen side is.
+        pyarrow.ArrowInvalid: if a chosen side is no UTF-8, or a regular row's rejected side.
     """
-    turns = read_column(chosen, markers)
+    turns = read_column(chosen, markers, check=True)
     regular = turns.regular.copy()
     if not len(turns.place):
         return PairTurns(turns, turns.answers, rejected, rejected.ends, Finished.of(regular, {}, kept))
@@ -293,9 +307,10 @@ def read_pairs(
     # Elsewhere the seam may lie anywhere, inside a character too.
     odd = ~regular
     seam[odd] = rejected.ends[odd]
+    everywhere = np.arange(len(chosen))
     answers, responses = turns.answers, rejected.stripped(seam, rejected.ends)
-    responses.array.validate(full=True)
-    inner, _ = markers.literals.find(responses.data)
+    responses.check_starts(everywhere)
+    inner, _ = markers.literals.find(responses.data, responses.check)
     regular[rows_of(np.append(responses.starts, len(responses.data)), inner)] = False
     near = markers.uncovered(responses, rejected, seam)
     if len(near):

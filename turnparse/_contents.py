@@ -15,6 +15,13 @@ from turnparse._buffers import Bytes, Mask, Places
 MOST_NARROW: Final = np.iinfo(np.int32).max
 """Bytes that offsets of 32 bits can tell apart."""
 
+LONGEST: Final = 4
+"""Bytes of a character in UTF-8."""
+
+GOES_ON_BITS: Final = 0b1100_0000
+GOES_ON: Final = 0b1000_0000
+"""What these bits are in all bytes of a character but the first."""
+
 
 @attrs.frozen
 class TextColumn:
@@ -55,6 +62,41 @@ class TextColumn:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def check(self, begin: int, end: int) -> None:
+        """Check that the bytes between *begin* and *end* are UTF-8, but for characters that go on beyond.
+
+        Whoever checks all bytes, one stretch behind the other, and `check_starts`, has checked all texts.
+
+        Raises:
+            pyarrow.ArrowInvalid: if a text is not; bytes that are no text's do not count.
+        """
+        begin, end = self._character(begin), self._character(end)
+        offsets = pa.py_buffer(np.array([begin, end], np.int64))
+        try:
+            whole = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(self.data)])
+            whole.validate(full=True)
+        except pa.ArrowInvalid:
+            self.array.validate(full=True)
+
+    def check_starts(self, rows: Places) -> None:
+        """Check that none of the texts *rows* begins inside a character.
+
+        Raises:
+            pyarrow.ArrowInvalid: if a text does and is no UTF-8 therefore.
+        """
+        if len(rows) and len(self.data):
+            starts = self.starts.take(rows)
+            inside = _goes_on(self.data.take(starts, mode="clip"))
+            if (inside & (starts < self.ends.take(rows))).any():
+                self.array.validate(full=True)
+
+    def _character(self, at: int) -> int:
+        """Return where the character begins that goes on at *at*: at most three bytes before."""
+        before = at
+        while 0 < before < len(self.data) and at - before < LONGEST - 1 and _goes_on(self.data[before]):
+            before -= 1
+        return before
+
     def spans(self, begins: Places, ends: Places, gaps: Any = None) -> Any:
         """Return the bytes between *begins* and *ends*, ascending, as a `pyarrow.Array`, without copying.
 
@@ -94,6 +136,11 @@ class TextColumn:
     def filled(self) -> Mask:
         """Whether there is anything in each text; length rows."""
         return self.starts < self.ends
+
+
+def _goes_on(byte: Any) -> Any:
+    """Tell whether *byte* is one that goes on with a character."""
+    return (byte & GOES_ON_BITS) == GOES_ON
 
 
 @cache
