@@ -27,7 +27,7 @@ WORD: Final = 8
 BLOCK: Final = 1 << 17
 """Bytes compared at a time: the result stays in a core's own cache until its bits are packed."""
 
-STRETCH: Final = 1 << 19
+STRETCH: Final = 1 << 21
 """Bytes looked through at a time: all that this takes is small enough that no memory need be asked for anew."""
 
 GROUP: Final = 32
@@ -68,32 +68,22 @@ def _signs(literals: Sequence[bytes]) -> list[int]:
     return [min(literal, key=cost) for literal in literals]
 
 
-def _places(data: Bytes, byte: int, before: Mask, check: Check | None) -> Places:
+def _places(data: Bytes, byte: int, before: Mask) -> Places:
     """Return the places of *byte* in *data*, ascending; where there are many, only such as may matter.
 
     Args:
         data: the bytes.
         byte: the byte to look for.
         before: whether each byte may stand before it.
-        check: as of `Literals.find`.
     """
-    found = []
-    for begin in range(0, max(1, len(data)), STRETCH):
-        stretch = data[begin : begin + STRETCH]
-        if check is not None:
-            check(begin, begin + len(stretch))
-        bits = _bits(stretch, byte)
-        groups = bits.view(np.uint32)
-        if DENSE * np.count_nonzero(groups) > len(groups) > DENSE:
-            # Of a byte at the very beginning of a stretch, what stands before it is not asked.
-            passes = stretch == byte
-            passes[1:] &= before.take(stretch[:-1])
-            bits = np.packbits(np.append(passes, np.zeros(-len(passes) % GROUP, np.bool_)), bitorder="little")
-        places = _ones(bits)
-        if begin:
-            places += begin
-        found.append(places)
-    return np.concatenate(found) if len(found) > 1 else found[0]
+    bits = _bits(data, byte)
+    groups = bits.view(np.uint32)
+    if DENSE * np.count_nonzero(groups) > len(groups) > DENSE:
+        # Of a byte at the very beginning, what stands before it is not asked.
+        passes = data == byte
+        passes[1:] &= before.take(data[:-1])
+        bits = np.packbits(np.append(passes, np.zeros(-len(passes) % GROUP, np.bool_)), bitorder="little")
+    return _ones(bits)
 
 
 def _bits(data: Bytes, byte: int) -> Bytes:
@@ -206,9 +196,15 @@ class Literals:
             check: what each stretch of them is shown to before, while it is in a core's own cache, if anything.
         """
         found = []
-        for sign, members in self._groups.items():
-            found.append(self._confirmed(data, _places(data, sign, self._before[sign], check), members))
-            check = None
+        for begin in range(0, max(1, len(data)), STRETCH):
+            stretch = data[begin : begin + STRETCH]
+            if check is not None:
+                check(begin, begin + len(stretch))
+            for sign, members in self._groups.items():
+                signs = _places(stretch, sign, self._before[sign])
+                if begin:
+                    signs += begin
+                found.append(self._confirmed(data, signs, members))
         places, kinds = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
         if (places[1:] <= places[:-1]).any():
             order = np.argsort(places, kind="stable")
