@@ -18,7 +18,7 @@ from turnparse._model import Diagnostics
 from turnparse._summary import Summary
 from turnparse._table_sources import plain_column
 
-BATCH_BYTES: Final = 3 << 22
+BATCH_BYTES: Final = 1 << 25
 """Bytes of a table that are converted at a time: enough to make calls cheap, few enough to stay in cache and memory."""
 
 SET_ASIDE: Final = pa.schema(
