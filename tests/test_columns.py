@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -11,16 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import turnparse
-from strategies import DIALECTS, HH, LABELS, PAIR_ROWS, TEXT, in_utf8, regular_pairs, text_pairs
-from turnparse import Dialect, RowError
+from strategies import DIALECTS, HH, LABELS, ODD_ROWS, PAIR_ROWS, TEXT, in_utf8, parted_pairs, regular_pairs, text_pairs
+from turnparse import Dialect, RowError, _pair_columns
 from turnparse._arrow_rows import Layout, arrow_rows
 from turnparse._batches import BatchConverter
 from turnparse._buffers import BLOCK, STRETCH, Literals
-from turnparse._codes import PRESETS
+from turnparse._codes import CODES, PRESETS
 from turnparse._columns import Markers, read_pairs
 from turnparse._contents import TextColumn
 from turnparse._job import Job, unread
@@ -112,6 +113,108 @@ def test_pairs_by_columns_are_pairs_one_by_one(  # noqa: PLR0917  # hypothesis n
 
     result = turnparse.convert_table(table, to=to, preset=preset, side=side)
     check_same(result, one_by_one(dicts, to=to, preset=preset, side=side))
+
+
+POLICIES = st.sampled_from([{}] + [{code.name: value} for code in CODES.values() for value in code.choices])
+"""No policy beside those of a preset, or one."""
+
+
+FILE_OPTIONS = [
+    {"preset": preset, "keep_columns": keep} for preset in ("faithful", "default") for keep in (True, False)
+]
+
+
+@pytest.fixture
+def always_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a second look at the odd rows of a batch however few they are."""
+    monkeypatch.setattr(_pair_columns, "LEAST", 1)
+
+
+@pytest.mark.usefixtures("always_again")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=ODD_ROWS,
+    types=st.tuples(st.sampled_from(TYPES), st.sampled_from(TYPES)),
+    options=st.fixed_dictionaries(
+        {
+            "to": st.sampled_from(TARGETS),
+            "preset": st.sampled_from(["faithful", *PRESETS]),
+            "side": st.sampled_from(["chosen", "rejected"]),
+            "policies": POLICIES,
+            "keep_columns": st.booleans(),
+        }
+    ),
+)
+def test_a_second_look_says_what_the_per_row_calls_say(
+    rows: list[tuple[str, str]], types: tuple[Any, Any], options: dict[str, Any]
+) -> None:
+    """Odd rows become what the per-row calls make of them, for every policy, whether columns finish them or not."""
+    dicts = [{"chosen": chosen, "rejected": rejected, "id": at} for at, (chosen, rejected) in enumerate(rows)]
+    texts = list(zip(*rows, strict=True)) or [(), ()]
+    columns = {
+        name: typed(list(side), kind) for name, side, kind in zip(("chosen", "rejected"), texts, types, strict=True)
+    }
+    table = pa.table(columns | {"id": pa.array(range(len(rows)), pa.int64())})
+
+    check_same(turnparse.convert_table(table, **options), one_by_one(dicts, **options))
+
+
+@pytest.mark.usefixtures("always_again")
+@pytest.mark.parametrize("ending", ["jsonl", "arrow"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=ODD_ROWS, odd=st.booleans(), keep=st.booleans(), preset=st.sampled_from(["faithful", "default"]))
+def test_a_second_look_at_the_rows_of_a_file(
+    ending: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[str, str]],
+    odd: bool,
+    keep: bool,
+    preset: str,
+) -> None:
+    """The same is true of files, also where a line that is no row makes all of them be decoded one by one."""
+    dicts = [{"chosen": chosen, "rejected": rejected, "id": at} for at, (chosen, rejected) in enumerate(rows)]
+    records, aside, counts = one_by_one(dicts, **options)
+    folder = tmp_path_factory.mktemp("rows")
+    lines = [json.dumps(row) for row in dicts] + ["no row"] * broken
+    (folder / "in.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    out = folder / f"out.{ending}"
+    summary = turnparse.convert(folder / "in.jsonl", out, **options)
+
+    assert summary.relations == counts.relations
+    assert summary.diagnostics == counts.diagnostics + Counter({"bad-json": 1} if broken else {})
+    assert summary.rows_set_aside == len(aside) + broken
+    if ending == "jsonl":
+        found = [json.loads(line) for line in out.read_text(encoding="utf-8").split("\n")[:-1]]
+    else:
+        with pa.ipc.open_file(out) as reader:
+            found = reader.read_all().to_pylist()
+    assert found == records
+
+
+@pytest.mark.usefixtures("always_again")
+@given(pair=st.one_of(parted_pairs(), regular_pairs()))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_second_look_finishes_what_no_policy_touches(pair: tuple[str, str]) -> None:
+    """Under `faithful` every pair is finished that is turns from start to end on both sides, without a system turn."""
+    table = pa.table({"chosen": [pair[0]], "rejected": [pair[1]]})
+    sides = [turnparse.parse(text) for text in pair]
+
+    if all(side.turns and not side.preamble for side in sides):
+        assert turnparse.convert_table(table, preset="faithful").regular == 1
+
+
+@pytest.mark.parametrize(
+    ("count", "regular"), [(_pair_columns.LEAST - 1, 0), (_pair_columns.LEAST, _pair_columns.LEAST)]
+)
+def test_few_odd_rows_are_not_worth_a_second_look(count: int, regular: int) -> None:
+    """A second look is taken where there are enough odd rows, or long ones; what is said of them is the same."""
+    rows = [{"chosen": LONGER, "rejected": f"{LONGER}\n\nAssistant: {at}"} for at in range(count)]
+    result = turnparse.convert_table(pa.Table.from_pylist(rows), preset="faithful")
+
+    assert result.regular == regular
+    check_same(result, one_by_one(rows, preset="faithful"))
+    rows = [{"chosen": LONGER, "rejected": f"{LONGER}\n\nAssistant: {'x' * _pair_columns.LEAST_BYTES}"}]
+    assert turnparse.convert_table(pa.Table.from_pylist(rows), preset="faithful").regular == 1
 
 
 @given(st.lists(TEXT.filter(lambda text: in_utf8((text,))) | regular_pairs().map(lambda pair: pair[0]), max_size=8))
