@@ -162,14 +162,13 @@ def test_a_second_look_says_what_the_per_row_calls_say(
 @pytest.mark.usefixtures("always_again")
 @pytest.mark.parametrize("ending", ["jsonl", "arrow"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=ODD_ROWS, odd=st.booleans(), keep=st.booleans(), preset=st.sampled_from(["faithful", "default"]))
+@given(rows=ODD_ROWS, broken=st.integers(0, 1), options=st.sampled_from(FILE_OPTIONS))
 def test_a_second_look_at_the_rows_of_a_file(
-    ending: str,
     tmp_path_factory: pytest.TempPathFactory,
+    ending: str,
     rows: list[tuple[str, str]],
-    odd: bool,
-    keep: bool,
-    preset: str,
+    broken: int,
+    options: dict[str, Any],
 ) -> None:
     """The same is true of files, also where a line that is no row makes all of them be decoded one by one."""
     dicts = [{"chosen": chosen, "rejected": rejected, "id": at} for at, (chosen, rejected) in enumerate(rows)]
