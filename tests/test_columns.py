@@ -336,7 +336,23 @@ def test_white_space_is_pythons() -> None:
     array = pa.array(texts)
     column = TextColumn.of(array)
 
-    assert column.stripped(column.starts, column.ends).array.to_pylist() == [text.strip() for text in texts]
+    for stripped in (column.stripped, column.stripped_apart):
+        assert stripped(column.starts, column.ends).array.to_pylist() == [text.strip() for text in texts]
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from([" ", "  ", "x", "é", "\u2003", "\n", "\x7f"]), max_size=4).map("".join), max_size=6
+    )
+)
+def test_what_is_stripped_of_short_texts(texts: list[str]) -> None:
+    """Texts of white space alone, or of next to nothing, are stripped as `str.strip` does."""
+    column = TextColumn.of(pa.array(texts, pa.string()))
+
+    for stripped in (column.stripped, column.stripped_apart):
+        found = stripped(column.starts, column.ends)
+        assert found.array.to_pylist() == [text.strip() for text in texts]
+        assert (found.ends - found.starts).tolist() == [len(text.strip().encode()) for text in texts]
 
 
 @given(
@@ -494,6 +510,9 @@ def test_codes_that_are_only_counted(preset: str, to: str) -> None:
         LONGER[:-3].encode() + b"\xff: b",
         b"\xff" + LONGER.encode(),
         b"no turns \x80",
+        LONGER[:-2].encode() + b"\x80",
+        LONGER[:-2].encode() + b" \x80 b",
+        LONGER[:-2].encode() + b" \xc3",
     ],
 )
 def test_bytes_that_are_no_text_on_the_rejected_side(rejected: bytes) -> None:

@@ -154,7 +154,7 @@ class ColumnTurns:
         if not len(self.place):
             return TextColumn.of(pa.array([""] * len(self.column), pa.string()))
         begins = np.where(self.filled, self.body.take(self.last, mode="clip"), self.column.ends)
-        return self.column.stripped(np.minimum(begins, self.column.ends), self.column.ends)
+        return self.column.stripped_apart(np.minimum(begins, self.column.ends), self.column.ends)
 
 
 def read_column(column: TextColumn, markers: Markers, *, check: bool = False) -> ColumnTurns:
@@ -307,9 +307,8 @@ def read_pairs(
     # Elsewhere the seam may lie anywhere, inside a character too.
     odd = ~regular
     seam[odd] = rejected.ends[odd]
-    everywhere = np.arange(len(chosen))
-    answers, responses = turns.answers, rejected.stripped(seam, rejected.ends)
-    responses.check_starts(everywhere)
+    answers, responses = turns.answers, rejected.stripped_apart(seam, rejected.ends)
+    # Stripped texts begin with a character, or Arrow would not have stripped them.
     inner, _ = markers.literals.find(responses.data, responses.check)
     regular[rows_of(np.append(responses.starts, len(responses.data)), inner)] = False
     near = markers.uncovered(responses, rejected, seam)

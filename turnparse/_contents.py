@@ -15,6 +15,11 @@ from turnparse._buffers import Bytes, Mask, Places
 MOST_NARROW: Final = np.iinfo(np.int32).max
 """Bytes that offsets of 32 bits can tell apart."""
 
+SPACE: Final = ord(" ")
+FIRST_SIGN: Final = np.uint8(ord("!"))
+LAST_SIGN: Final = np.uint8(ord("~"))
+"""The bytes from the first to the last are visible characters of ASCII, which nothing strips."""
+
 LONGEST: Final = 4
 """Bytes of a character in UTF-8."""
 
@@ -132,6 +137,28 @@ class TextColumn:
         places = offsets.astype(np.int64)
         return TextColumn(array, np.frombuffer(data, np.uint8)[: places[-1]], places[:-1], places[1:])
 
+    def stripped_apart(self, begins: Places, ends: Places) -> TextColumn:
+        """Return the same as `stripped`: in less time if spans are far apart, and hold nothing to strip but one space.
+
+        Arrow waits for memory at either end of each span in turn; here all beginnings are fetched at once, and all ends.
+        """
+        if not len(begins) or not len(self.data):
+            return self.stripped(begins, ends)
+        starts, stops = begins + (self.data.take(begins, mode="clip") == SPACE), ends.copy()
+        odd = starts >= stops
+        for outermost in (starts, stops - 1):
+            # Below the first sign bytes wrap around.
+            odd |= self.data.take(outermost, mode="clip") - FIRST_SIGN > LAST_SIGN - FIRST_SIGN
+        near = odd.nonzero()[0]
+        if len(near):
+            spans = self.spans(begins.take(near), ends.take(near)).take(_evens(len(near).bit_length())[: len(near)])
+            left = pc.utf8_ltrim_whitespace(spans)
+            whole, both = TextColumn.of(left), TextColumn.of(pc.utf8_rtrim_whitespace(left))
+            starts[near] = ends.take(near) - (whole.ends - whole.starts)
+            stops[near] = starts.take(near) + (both.ends - both.starts)
+        every = _evens(len(begins).bit_length())[: len(begins)]
+        return TextColumn.of(self.spans(starts, stops).take(every))
+
     @property
     def filled(self) -> Mask:
         """Whether there is anything in each text; length rows."""
@@ -147,3 +174,9 @@ def _goes_on(byte: Any) -> Any:
 def _every_other(bits: int) -> Any:
     """Return which of two to the power of *bits* elements twice over are not null: the even ones."""
     return pa.py_buffer(np.full(max(1, (2 << bits) // 8), 0b01010101, np.uint8))
+
+
+@cache
+def _evens(bits: int) -> Any:
+    """Return the even numbers below two to the power of *bits* twice over."""
+    return pa.array(np.arange(0, 2 << bits, 2, dtype=np.int64))
