@@ -319,7 +319,7 @@ class BatchConverter:
         pairs = read_pairs(*sides, markers, whole=whole, kept=self.kept)
         finished = pairs.finished.without_nulls(chosen, rejected)
         columns = [pair_messages(pairs, part, side) for part in parts]
-        odd = Finished(~finished.regular, {}).without_nulls(chosen, rejected).regular.nonzero()[0]
+        odd = Finished(pairs.turns.sound & ~finished.regular, {}).without_nulls(chosen, rejected).regular.nonzero()[0]
         again = SecondLook.none()
         if worth_it(sides, odd):
             again = look_again(chosen, rejected, odd, markers, target, side, self.counted)
