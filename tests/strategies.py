@@ -148,9 +148,11 @@ def parted_pairs(draw: st.DrawFn, dialect: Dialect = HH) -> tuple[str, str]:
     text = "".join(draw(turns))
     tails = draw(st.tuples(turns, turns) | turns.map(lambda tail: (tail, tail)))
     chosen, rejected = ("".join(tail) + draw(ends) for tail in tails)
-    how = draw(st.sampled_from(["part", "part", "part", "extend", "differ in space"]))
+    how = draw(st.sampled_from(["part", "part", "part", "extend", "differ in space", "differ in a speaker"]))
     if how == "extend":
         rejected = chosen + rejected
+    if how == "differ in a speaker":
+        rejected = chosen.replace(*draw(st.tuples(speakers, speakers)), 1)
     # The same contents with other white space around them are still shared.
     other = text.replace(":", ": ") if how == "differ in space" else text
     sides = text + chosen, other + rejected

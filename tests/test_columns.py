@@ -202,6 +202,44 @@ def test_a_second_look_finishes_what_no_policy_touches(pair: tuple[str, str]) ->
         assert turnparse.convert_table(table, preset="faithful").regular == 1
 
 
+USER, BOT = "\n\nHuman:", "\n\nAssistant:"
+PARTED = [
+    (f"{USER} q{BOT} a{BOT} b", f"{USER} q{BOT} c"),  # uneven
+    (f"{USER} q{BOT} c", f"{USER} q{BOT} a{USER} r{BOT} b"),
+    (f"{USER} q{BOT} a", f"{USER} q{BOT} a{BOT} b"),  # extends
+    (f"{USER} q{BOT} a{USER} r{BOT} b", f"{USER} q{BOT} a{USER} s{BOT} b"),  # earlier
+    (f"{USER} q{BOT} a{USER} r{BOT} b", f"{USER} q{USER} a{USER} r{BOT} b"),  # by its speaker alone
+    (f"{USER} q{BOT} a{USER} r", f"{USER} q{BOT} a{BOT} r"),
+    (f"{USER} q{BOT} a", f"{USER}  q{BOT} a\n"),  # identical, but for white space
+    (f"{USER} q{BOT} a", f"{USER} q{BOT}"),
+    (f"{USER} q{USER} {BOT} a", f"{USER} q{USER} {BOT} b"),  # an empty turn
+    (f"{BOT} a{USER} q{BOT} a", f"{BOT} a{USER} q{BOT} b"),
+    (f"{USER} q", f"{USER} r"),  # no Assistant, nothing shared
+    (f"{USER} q{BOT} a{USER}", f"{USER} q{BOT} a{USER} r"),
+    (f"{USER} q{BOT} a{USER[:-1]}", f"{USER} q{BOT} b"),  # cut off
+    (f"{USER} q{BOT} a", f"{USER} q{BOT}{BOT[:-1]} "),
+    (f"{USER} q{BOT} a{BOT}{BOT[2:-1]}", f"{USER} q{BOT} b"),  # not cut off
+    (f"Be brief.{USER} q{BOT} a{BOT} b", f"{USER} q{BOT} b"),
+    ("", f"{USER} q{BOT} a"),
+    ("", ""),
+]
+
+
+@pytest.mark.usefixtures("always_again")
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("to", TARGETS)
+def test_pairs_that_part_in_every_way(preset: str, to: str) -> None:
+    """Each kind of odd pair, among regular ones or without, is counted and written as the per-row calls do it."""
+    rows = [dict(zip(("chosen", "rejected"), pair, strict=True)) for pair in PARTED]
+    regular = {"chosen": LONGER, "rejected": f"{LONGER}b"}
+    for some in (rows, rows[::-1] + [regular] * 99 + rows, *([regular, row] for row in rows)):
+        result = turnparse.convert_table(pa.Table.from_pylist(some), to=to, preset=preset)
+        check_same(result, one_by_one(some, to=to, preset=preset))
+        if some is rows and preset == "faithful":
+            # Those with a preamble, or a side without a turn, are left to the per-row calls.
+            assert result.regular == len(PARTED) - 3
+
+
 @pytest.mark.parametrize(
     ("count", "regular"), [(_pair_columns.LEAST - 1, 0), (_pair_columns.LEAST, _pair_columns.LEAST)]
 )
