@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 import turnparse
 from strategies import DIALECTS, HH, LABELS, ODD_ROWS, PAIR_ROWS, TEXT, in_utf8, parted_pairs, regular_pairs, text_pairs
-from turnparse import Dialect, RowError, _pair_columns
+from turnparse import Dialect, RowError, _buffers, _pair_columns
 from turnparse._arrow_rows import Layout, arrow_rows
 from turnparse._batches import BatchConverter
 from turnparse._buffers import BLOCK, STRETCH, Literals
 from turnparse._codes import CODES, PRESETS
-from turnparse._columns import Markers, read_pairs
+from turnparse._columns import Markers, read_column, read_pairs
 from turnparse._contents import TextColumn
 from turnparse._job import Job, unread
 from turnparse._rows import decode
@@ -561,6 +561,59 @@ def test_bytes_that_are_no_text_on_the_rejected_side(rejected: bytes) -> None:
     for target in TARGETS:
         with pytest.raises(turnparse.ArgumentError, match="valid Arrow table"):
             turnparse.convert_table(pa.table({"chosen": good, "rejected": broken}), to=target)
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        (b"\xff", b"a"),
+        (b"a\xff", b"a"),
+        (b"no turns \xc3", b"\xa9"),
+        (LONGER.encode() + b"\xc3", b"\xa9" + LONGER.encode()),
+        (LONGER.encode() + b" \xc3", LONGER[:-2].encode() + b"\xa9"),
+    ],
+)
+@pytest.mark.parametrize("name", ["chosen", "rejected"])
+def test_characters_that_two_texts_share(sides: tuple[bytes, bytes], name: str) -> None:
+    """Texts are not checked one by one, yet one that is no UTF-8 is seen, also if the next one would make it so."""
+    good = pa.array([LONGER] * 3)
+    broken = pa.Array.from_buffers(pa.string(), 3, pa.array([*sides, LONGER.encode()], pa.binary()).buffers())
+    other = {"chosen": "rejected", "rejected": "chosen"}[name]
+    with pytest.raises(turnparse.ArgumentError, match="valid Arrow table"):
+        turnparse.convert_table(pa.table({name: broken, other: good}))
+
+
+PIECES = st.sampled_from(
+    [b"a", b"\n\nHuman:", "é".encode(), "日本".encode(), "\U0001f600".encode(), b"\xc3", b"\xa9", b"\x80"]
+)
+
+
+@given(st.lists(st.none() | st.lists(PIECES, max_size=6).map(b"".join), max_size=6), st.integers(1, 40))
+def test_utf8_is_checked_as_arrow_checks_it(texts: list[bytes | None], stretch: int) -> None:
+    """A column is found wrong exactly if Arrow finds it so, whatever the stretches that it is looked through in."""
+    binary = pa.array(texts, pa.binary())
+    array = pa.Array.from_buffers(pa.string(), len(texts), binary.buffers())
+
+    def passes(check: Any) -> bool:
+        try:
+            check()
+        except pa.ArrowInvalid:
+            return False
+        return True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_buffers, "STRETCH", stretch)
+        found = passes(lambda: read_column(TextColumn.of(array), Markers(HH.table), check=True))
+    assert found == passes(lambda: array.validate(full=True))
+
+
+def test_bytes_below_a_null_are_no_text() -> None:
+    """What lies below a null need not be UTF-8."""
+    offsets = pa.py_buffer(np.array([0, 1, 2, 3], np.int32))
+    texts = pa.Array.from_buffers(pa.string(), 3, [pa.py_buffer(b"\x05"), offsets, pa.py_buffer(b"a\xffb")])
+    for sides in ((texts, pa.array(["x"] * 3)), (pa.array(["x"] * 3), texts)):
+        result = turnparse.convert_table(pa.table(dict(zip(("chosen", "rejected"), sides, strict=True))))
+        assert [row["codes"][0] for row in result.set_aside.to_pylist()].count("wrong-type") == 1
 
 
 @pytest.mark.parametrize("offsets", [[0, 9, 3, 30], [0, 10_000, 20, 30]])
