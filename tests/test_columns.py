@@ -160,6 +160,23 @@ def test_a_second_look_says_what_the_per_row_calls_say(
 
 
 @pytest.mark.usefixtures("always_again")
+def test_a_row_of_a_second_look_that_does_not_fit_is_set_aside() -> None:
+    """A row that was finished, but whose columns the output cannot hold, is not written, and costs no neighbour."""
+    rows: list[dict[str, Any]] = [
+        {"chosen": chosen, "rejected": rejected, "id": at} for at, (chosen, rejected) in enumerate(PARTED[:5])
+    ]
+    converter = BatchConverter(Job.of(**OPTIONS | {"preset": "faithful", "keep_columns": True}))
+    batch = pa.RecordBatch.from_pylist([{name: row[name] for name in ("chosen", "rejected")} for row in rows])
+    layout = Layout.of_rows(converter, converter.judge(batch, rows))
+    rows[1]["id"] = rows[3]["id"] = "three"
+    judged, pieces = arrow_rows(converter, converter.judge(batch, rows), layout)
+
+    assert [one.index for one in judged.refused] == [1, 3]
+    assert pa.Table.from_batches(pieces)["id"].to_pylist() == [0, 2, 4]
+    assert int(judged.finished.sum()) == 3
+
+
+@pytest.mark.usefixtures("always_again")
 @pytest.mark.parametrize("ending", ["jsonl", "arrow"])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=ODD_ROWS, broken=st.integers(0, 1), options=st.sampled_from(FILE_OPTIONS))
