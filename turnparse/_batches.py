@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final
 
@@ -204,16 +206,17 @@ class BatchConverter:
         judgements: list[Judgement] = []
         refused: list[Refused] = []
         rows = self.rows(batch, odd) if originals is None else [originals[index] for index in odd.tolist()]
-        for index, row in zip(odd.tolist(), rows, strict=True):
-            judgement = self._judged(row, in_arrow=originals is None)
-            counts.diagnostics.update(judgement.codes)
-            if judgement.relation is not None:
-                counts.relations[judgement.relation] += 1
-            if judgement.item is None or judgement.message:
-                refused.append(Refused(index, judgement))
-            else:
-                written.append(index)
-                judgements.append(judgement)
+        with _no_collections():
+            for index, row in zip(odd.tolist(), rows, strict=True):
+                judgement = self._judged(row, in_arrow=originals is None)
+                counts.diagnostics.update(judgement.codes)
+                if judgement.relation is not None:
+                    counts.relations[judgement.relation] += 1
+                if judgement.item is None or judgement.message:
+                    refused.append(Refused(index, judgement))
+                else:
+                    written.append(index)
+                    judgements.append(judgement)
         finished = len(batch) - len(odd) - len(again.rows)
         for found in (reading.counts, again.codes):
             counts.diagnostics.update(found)
@@ -364,6 +367,19 @@ class BatchConverter:
             else:
                 return None
         return found
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Put off Python's search for cycles, which walks all that is left of rows: they have none, and are all left."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _has_null_items(column: Any) -> bool:
