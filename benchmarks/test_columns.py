@@ -5,6 +5,7 @@ python -m pytest benchmarks --benchmark-columns=min,median,ops --benchmark-sort=
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -13,10 +14,10 @@ import pytest
 
 import turnparse
 from benchmarks.baselines import plain_messages
-from benchmarks.inputs import unique_pairs
+from benchmarks.inputs import FILES_VARIABLE, dialogues, unique_pairs
 
 ROWS = 20_000
-PAIRS = list(unique_pairs(ROWS))
+PAIRS = list(unique_pairs(ROWS) if FILES_VARIABLE in os.environ else dialogues(ROWS))
 TABLE = pa.table({"chosen": [chosen for chosen, _ in PAIRS], "rejected": [rejected for _, rejected in PAIRS]})
 
 

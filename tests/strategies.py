@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -251,3 +252,161 @@ def record_batches(draw: st.DrawFn) -> Any:
     others = st.sampled_from(COLUMN_TYPES).flatmap(lambda typed: other_columns(rows, *typed))
     columns = [draw(message_columns(rows) | message_columns(rows) | others) for _ in names]
     return pa.RecordBatch.from_arrays(columns, names=names)
+
+
+# Files: lines of JSON as they come, sound and otherwise.
+
+METADATA_VALUES = {
+    "min_harmlessness_score_transcript": ["-1.5", "0", "null"],
+    "num_params": ['"52B"', '""', "null"],
+    "model_type": ['"rlhf"', '"\\u0063ontext"', "null"],
+    "rating": ["4", "2.5", "1e0", "null"],
+    "task_description": ['"Ask \\"why\\""', '"日本"', "null"],
+    "task_description_harmlessness_score": ["0.25", "null"],
+    "task_descripton_harmlessness_score": ["0.25", "null"],
+    "red_team_member_id": ["7", "-9223372036854775808", "null"],
+    "is_upworker": ["true", "false", "null"],
+    "tags": ['["a", "b"]', "[]", "null"],
+}
+"""{key of a red-team row that is metadata: values of the right type, as JSON}."""
+
+SOUND_VALUES = [
+    b"null", b"true", b"1", b"1.5", b"1E-2", b"1e-400", b'""', b'"x"', b"[]", b"{}", b'["x"]', b"[null]", b"[[1], {}]", b'{"a": {"b": []}}',
+    b'{"a":1,"a":2}', b'"\\u0000"', b'"\\/\\b\\ud83d\\ude00"', '"\u2028\x7f"'.encode(), b'"}\\n{"', b"9007199254740993",
+    b'"' + b"[" * 901 + b'"', b"[" * 600 + b"]" * 600, b'{"a":' * 895 + b"1" + b"}" * 895,
+]  # fmt: skip
+"""Values that a row may have, as JSON; not all of them fit a column that is read."""
+
+ODD_VALUES = [
+    b"-0", b"-0.0", b"1e400", b"9223372036854775808", b"1234567890123456789012345", b"NaN", b"Infinity", b"-Infinity", b"nan", b"01", b"1.",
+    b".5", b"+1", b"True", b"'x'", b"[1,]", b"[1 2]", b'{"a"}', b'{"a":}', b"/**/1", b"", b'"\\ud800"', b'"\\udc00\\ud83d"', b'{"\\ud800": 1}',
+    b'"\\x"', b'"\\u12"', b'"\xff"', b'"\xc0\x80"', b'"\xed\xa0\x80"', b'"\xf4\x90\x80\x80"', b'"\xe6\x97"', b'"\x00"', b'"\x1f"', b"\x00", b'"a\nb"',
+    b'"a\rb"', b"{}}", b"[]]", b'"\\', b"[" * 950 + b"]" * 950, b"[" * 1030 + b"]" * 1030, b'{"a":' * 1100 + b"1" + b"}" * 1100,
+]  # fmt: skip
+"""What stands in the place of a value and is out of bounds for someone: for JSON, for UTF-8, or for one of its readers."""
+
+LINE_JUNK = [
+    b"", b"", b" ", b"\t", b"\r", b"\x0b", "\u2028".encode(), "\x85".encode(), "\u3000 ".encode(), b"\x1c", b"null", b"{}", b"[]", b"[", b"]", b"{", b"}",
+    b'"x"', b"\xef\xbb\xbf{}", b"\xff", b"\x00", b"# no", b'{"chosen": "only"}', b"{}{}", b"{} {}", b'{"text"', b'{"x":{}', b"}}",
+]  # fmt: skip
+"""Lines that are blank or no rows."""
+
+
+@st.composite
+def json_strings(draw: st.DrawFn, texts: st.SearchStrategy[str]) -> bytes:
+    r"""Draw a text as JSON, such as ``b'"\\u00e9"'``, with or without escapes."""
+    text = draw(texts)
+    if draw(st.integers(0, 9)) == 0:
+        return b'"' + "".join(f"\\u{ord(char):04x}" if ord(char) < 0x10000 else char for char in text).encode() + b'"'
+    return json.dumps(text, ensure_ascii=draw(st.booleans())).encode()
+
+
+@st.composite
+def json_rows(draw: st.DrawFn, kind: str, names: tuple[str, str, str], *, odd: bool = False) -> bytes:
+    """Draw a row of a *kind* as JSON, its columns in any order.
+
+    Args:
+        draw: hypothesis's.
+        kind: ``pair``, ``red-team`` or ``transcript``.
+        names: the columns chosen, rejected and transcript.
+        odd: whether one column is missing, double, of another type, or out of bounds.
+    """
+    chosen, rejected, transcript = names
+    texts = TEXT.filter(lambda text: in_utf8((text,)))
+    items: list[tuple[str, bytes]]
+    if kind == "pair":
+        sides = draw(st.one_of(regular_pairs(), regular_pairs(), text_pairs().filter(in_utf8)))
+        items = [
+            (name, draw(json_strings(st.just(side)))) for name, side in zip((chosen, rejected), sides, strict=True)
+        ]
+    else:
+        regular = regular_pairs().map(lambda sides: sides[0])
+        name = transcript if kind == "red-team" else "text"
+        items = [(name, draw(json_strings(regular | regular | texts)))]
+    if kind == "red-team":
+        keys = draw(st.lists(st.sampled_from(sorted(METADATA_VALUES)), unique=True, max_size=4))
+        items += [(key, draw(st.sampled_from(METADATA_VALUES[key])).encode()) for key in keys]
+    if draw(st.integers(0, 3)) == 0:
+        extra = st.sampled_from(["x", "", "é", "chosen ", "prompt", "text", "transcript", "rating", "source", "x\x00"])
+        items.append((draw(extra), draw(st.sampled_from(SOUND_VALUES))))
+    change = draw(st.integers(0, 4)) if odd else 5
+    if change == 0:
+        items[draw(st.integers(0, len(items) - 1))] = ("x", b"1")
+    elif change in {1, 2}:
+        key = draw(st.sampled_from([name for name, _ in items] + ["x", *METADATA_VALUES]))
+        others = [item for item in items if item[0] != key or change == 1]
+        items = [*others, (key, draw(st.sampled_from(SOUND_VALUES) | st.sampled_from(ODD_VALUES)))]
+    elif change in {3, 4}:
+        items.append(("x", draw(st.sampled_from(ODD_VALUES))))
+    comma, colon = draw(st.sampled_from([(b",", b":"), (b", ", b": "), (b" ,\t", b" :\r")]))
+    written = [draw(json_strings(st.just(key))) + colon + value for key, value in draw(st.permutations(items))]
+    return b"{" + comma.join(written) + b"}"
+
+
+KINDS = ("pair", "red-team", "transcript")
+
+
+@st.composite
+def json_files(draw: st.DrawFn, names: tuple[str, str, str] = ("chosen", "rejected", "transcript")) -> bytes:
+    """Draw what is in a file: rows, mostly of one kind and sound, as lines or as an array, and now and then anything else.
+
+    Args:
+        draw: hypothesis's.
+        names: the columns chosen, rejected and transcript.
+    """
+    kinds = st.sampled_from(KINDS) if draw(st.integers(0, 4)) == 0 else st.just(draw(st.sampled_from(KINDS)))
+    rows = draw(st.lists(kinds.flatmap(lambda kind: json_rows(kind, names)), min_size=1, max_size=5))
+    if draw(st.booleans()):
+        at = draw(st.integers(0, len(rows) - 1))
+        rows[at] = draw(kinds.flatmap(lambda kind: json_rows(kind, names, odd=True)))
+    if draw(st.integers(0, 5)) == 0:
+        between = draw(st.sampled_from([b",", b",\n", b"\n,\r\n ", b"\n"]))
+        return b"[" + between.join(rows) + draw(st.sampled_from([b"]", b"\n]\n", b"]\n{}\n", b"", b","]))
+    lines = list(rows)
+    if draw(st.integers(0, 2)) == 0:
+        at = draw(st.integers(0, len(lines) - 1))
+        change = draw(st.integers(0, 5))
+        if change == 0:
+            lines.insert(at, draw(st.sampled_from(LINE_JUNK)))
+        elif change == 1:
+            lines[at] = draw(st.sampled_from([b" ", b"\t", b"\r", b"\xef\xbb\xbf", b","])) + lines[at]
+        elif change == 2:
+            lines[at] += draw(st.sampled_from([b" ", b"\t ", b"\r", b",", b"}", b"\x00", b"\x0c"]))
+        elif change == 3:
+            lines[at : at + 2] = [draw(st.sampled_from([b"", b" ", b","])).join(lines[at : at + 2])]
+        elif change == 4:
+            breaks = [index for index, byte in enumerate(lines[at]) if byte in b",:{}"]
+            place = draw(st.sampled_from(breaks)) + draw(st.integers(0, 1))
+            lines[at] = lines[at][:place] + b"\n" + lines[at][place:]
+        else:
+            lines[at] = lines[at][: draw(st.integers(0, len(lines[at])))]
+    ending = draw(st.sampled_from([b"\n", b"\n", b"\n", b"\r\n"]))
+    begin = draw(st.sampled_from([b""] * 12 + [b"\xef\xbb\xbf", b"[\n", b"\n \n"]))
+    return begin + ending.join(lines) + draw(st.sampled_from([ending, ending, b"", b"\r"]))
+
+
+JSON_COLUMNS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.sampled_from([2**53, 2**53 + 1, 2**63 - 1, -(2**63), 2**64, 10**30])
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "x", "{}", "null", "2020-01-01T00:00:00Z", "日本", "\x00"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "", "a.b"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+"""What may travel along: few values of each type, so that rows often agree and often do not."""
+
+
+@st.composite
+def kept_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
+    """Draw values of a column or two for some rows, such as ``[{"x": 1}, {"x": 2.5}, {}]``: most of them of a type."""
+    alike = draw(st.sampled_from([st.integers(-3, 3) | st.floats(-2, 2), st.text(max_size=3), st.booleans(),
+        st.lists(st.integers(0, 9) | st.floats(0, 1), max_size=3),
+        st.fixed_dictionaries({}, optional={"a": st.integers(), "b": st.none() | st.text(max_size=2), "c": st.just([])}),
+        JSON_COLUMNS]))  # fmt: skip
+    values = st.one_of(alike, alike, alike, alike, alike, st.none(), JSON_COLUMNS)
+    row = st.fixed_dictionaries({}, optional={"x": values, "y": alike})
+    return draw(st.lists(row, min_size=1, max_size=6))

@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 
 from turnparse._batches import METADATA_TYPES, BatchConverter, Judged
 from turnparse._buffers import Places
-from turnparse._column_types import column_of, fits, type_of
+from turnparse._column_types import arrow_type, column_of, fits, type_of
 from turnparse._errors import RowError, escape
 from turnparse._job import Judgement, unread
 from turnparse._message_columns import MESSAGE, message_lists
-from turnparse._red_team import RedTeamAttempt
+from turnparse._red_team import RedTeamAttempt, wrong_type
 from turnparse._target import part_of
 
 ROWS_PER_SLICE: Final = 32
@@ -49,7 +49,7 @@ class Layout:
     Attributes:
         schema: the names and types of all of them, as a `pyarrow.Schema`.
         metadata: whether metadata of attempts is among them.
-        kept: {column that travels along: its type}.
+        kept: {column that travels along: its type, or `JSON_TEXT`}.
     """
 
     schema: Any
@@ -70,7 +70,8 @@ class Layout:
         provenance = [("source", pa.string()), ("line", pa.int64())] if converter.job.provenance else []
         taken = {name for name, _ in (*fields, *provenance)}
         left = {name: kind for name, kind in kept.items() if name not in taken}
-        return cls(pa.schema([*fields, *left.items(), *provenance]), metadata, left)
+        columns = [(name, arrow_type(kind)) for name, kind in left.items()]
+        return cls(pa.schema([*fields, *columns, *provenance]), metadata, left)
 
     @classmethod
     def of_columns(cls, converter: BatchConverter, schema: Any) -> Layout:
@@ -178,7 +179,18 @@ def _kept(converter: BatchConverter, judged: Judged, order: Places) -> list[dict
     if not converter.job.keep_columns or judged.originals is None:
         return [{} for _ in order]
     items = dict(zip(judged.written, judged.items, strict=True))
-    return [converter.job.kept(judged.row(index), items.get(index)) for index in order.tolist()]
+    return [
+        converter.job.kept(judged.row(index), items[index])
+        if index in items
+        else kept_of_regular(converter, judged, index)
+        for index in order.tolist()
+    ]
+
+
+def kept_of_regular(converter: BatchConverter, judged: Judged, index: int) -> dict[str, Any]:
+    """Return the columns of a regular row that travel along; all rows of a batch that are regular are of one kind."""
+    _, read = converter.kind(judged.batch.schema.names)
+    return {name: value for name, value in judged.row(index).items() if name not in read}
 
 
 def _misfits(converter: BatchConverter, judged: Judged, layout: Layout) -> dict[int, Judgement]:
@@ -192,9 +204,14 @@ def _misfits(converter: BatchConverter, judged: Judged, layout: Layout) -> dict[
         if converter.has_metadata(judged.batch.schema.names):
             attempts = order
         misfits |= {index: _misfit("no metadata of attempts", "it") for index in attempts}
-    if judged.originals is None:
-        return misfits
     types = layout.kept | (METADATA_TYPES if layout.metadata else {})
+    if layout.metadata:
+        for index, item in zip(judged.written, judged.items, strict=True):
+            number = item.red_team_member_id if isinstance(item, RedTeamAttempt) else None
+            if not fits(number, METADATA_TYPES["red_team_member_id"]):
+                misfits[index] = unread(wrong_type("red_team_member_id", number, "a number of 64 bits"))
+    if not converter.job.keep_columns or judged.originals is None:
+        return misfits
     for index, kept in zip(order, _kept(converter, judged, np.array(order, np.int64)), strict=True):
         for name, value in kept.items():
             if name in layout.schema.names and name not in types:

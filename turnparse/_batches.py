@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import attrs
 import numpy as np
@@ -23,7 +23,7 @@ from turnparse._message_columns import is_whole, pair_messages, whole_messages
 from turnparse._model import Message
 from turnparse._pair_columns import SecondLook, look_again, worth_it
 from turnparse._policies import Item
-from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT, RedTeamAttempt, wrong_type
+from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT
 from turnparse._render import render
 from turnparse._summary import Summary
 from turnparse._target import Kind, kind_of
@@ -44,8 +44,11 @@ METADATA_TYPES: Final = {
 Original = Mapping[str, Any] | RowError
 """A row as JSON has it, or why it could not be read."""
 
-MOST_INTEGER: Final = (1 << 63) - 1
-"""The largest number in a column of integers."""
+
+class Originals(Protocol):
+    """The rows of a batch as JSON has them, by their places."""
+
+    def __getitem__(self, index: int, /) -> Original: ...
 
 
 @attrs.frozen
@@ -79,7 +82,7 @@ class Judged:
     """
 
     batch: Any
-    originals: Sequence[Original] | None
+    originals: Originals | None
     regular: Mask
     columns: list[Any]
     again: SecondLook
@@ -103,8 +106,7 @@ class Judged:
     def row(self, index: int) -> Mapping[str, Any]:
         """Return row *index* as JSON has it; it must not be one that could not be read."""
         if self.originals is None:
-            rows: list[dict[str, Any]] = self.batch.slice(index, 1).to_pylist()
-            return rows[0]
+            return row_of(self.batch, index)
         original = self.originals[index]
         return {} if isinstance(original, RowError) else original
 
@@ -189,7 +191,7 @@ class BatchConverter:
         attempts = columns.transcript in names and (columns.transcript == TRANSCRIPT or not KEYS.isdisjoint(names))
         return self.job.target.metadata and attempts
 
-    def judge(self, batch: Any, originals: Sequence[Original] | None = None) -> Judged:
+    def judge(self, batch: Any, originals: Originals | None = None) -> Judged:
         """Return what is to become of the rows of *batch*, a `pyarrow.RecordBatch`.
 
         Args:
@@ -208,7 +210,7 @@ class BatchConverter:
         rows = self.rows(batch, odd) if originals is None else [originals[index] for index in odd.tolist()]
         with _no_collections():
             for index, row in zip(odd.tolist(), rows, strict=True):
-                judgement = self._judged(row, in_arrow=originals is None)
+                judgement = self._judged(row)
                 counts.diagnostics.update(judgement.codes)
                 if judgement.relation is not None:
                     counts.relations[judgement.relation] += 1
@@ -244,7 +246,7 @@ class BatchConverter:
         # Half of a pair's columns is no kind, but it is none that a row of another kind reads either.
         return self.job.keep_columns and sum(set(kind) <= set(names) for kind in kinds) > 1
 
-    def _clashes(self, batch: Any, originals: Sequence[Original] | None, regular: Mask) -> int:
+    def _clashes(self, batch: Any, originals: Originals | None, regular: Mask) -> int:
         """Return how many regular rows have a column to travel along of the name of one that is written."""
         if not self.job.keep_columns:
             return 0
@@ -267,25 +269,29 @@ class BatchConverter:
             return "red-team", {columns.transcript, *(KEYS if self.job.target.metadata else ())}
         return ("transcript", {columns.text}) if columns.text in names else (None, set())
 
-    def _judged(self, row: Original, *, in_arrow: bool) -> Judgement:
+    def _judged(self, row: Original) -> Judgement:
         if isinstance(row, RowError):
             return unread(row)
         try:
             item = self.job.read(row)
         except RowError as error:
             return unread(error)
-        if in_arrow and isinstance(item, RedTeamAttempt) and abs(item.red_team_member_id or 0) > MOST_INTEGER:
-            return unread(wrong_type("red_team_member_id", item.red_team_member_id, "a number of 64 bits"))
         return self.job.judge(item, self.job.kept(row, item))
 
     def rows(self, batch: Any, index: Any) -> list[dict[str, Any]]:
         """Return the rows *index* of *batch* as JSON has them."""
         if not len(index):
             return []
-        odd = batch.take(pa.array(index))
+        odd = self._read(batch).take(pa.array(index))
         odd.validate(full=True)
-        rows: list[dict[str, Any]] = odd.to_pylist()
-        return rows
+        return rows_of(odd)
+
+    def _read(self, batch: Any) -> Any:
+        """Return *batch* without columns that are of no use to anybody, since they may be of any type."""
+        if self.job.keep_columns:
+            return batch
+        known = {*attrs.astuple(self.job.columns), *KEYS}
+        return batch.select([name for name in batch.schema.names if name in known])
 
     @cached_property
     def kept(self) -> frozenset[str]:
@@ -297,7 +303,7 @@ class BatchConverter:
         """The codes of which the policies only say that they are counted."""
         return frozenset(code for code, value in self.job.policies.items() if value in ("keep", "report"))
 
-    def _regular(self, batch: Any, originals: Sequence[Original] | None) -> tuple[Finished, list[Any], SecondLook]:
+    def _regular(self, batch: Any, originals: Originals | None) -> tuple[Finished, list[Any], SecondLook]:
         """Return which rows are regular, and the target's columns, with something or other in other rows; and more rows."""
         none: tuple[Finished, list[Any], SecondLook] = Finished.none(len(batch)), [], SecondLook.none()
         if self.markers is None or not self.takes_regular:
@@ -380,6 +386,31 @@ def _no_collections() -> Iterator[None]:
         yield
     finally:
         gc.enable()
+
+
+def rows_of(batch: Any) -> list[dict[str, Any]]:
+    """Return the rows of *batch* as Python has them; what Python has no type for as text."""
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException):
+        return [row_of(batch, index) for index in range(len(batch))]
+    return rows
+
+
+def row_of(batch: Any, index: int) -> dict[str, Any]:
+    """Return row *index* of *batch* as Python has it; what Python has no type for as text."""
+    return {name: _value(column[index]) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+
+
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError, pa.ArrowException):
+        # A time in nanoseconds, or beyond the year 9999; a struct with a field name twice.
+        try:
+            return scalar.cast(pa.string()).as_py()
+        except (ValueError, pa.ArrowException):
+            return str(scalar)
 
 
 def _has_null_items(column: Any) -> bool:

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from turnparse._batches import METADATA_TYPES, Original
-from turnparse._buffers import Bytes, Mask, Places
+from turnparse._batches import METADATA_TYPES, Original, Originals, row_of, rows_of
+from turnparse._buffers import Bytes, Literals, Mask, Places
 from turnparse._errors import RowError
 from turnparse._job import Job
 from turnparse._red_team import KEYS, MISSPELT, TRANSCRIPT
@@ -31,6 +31,9 @@ Arrow does not; a line with fewer brackets cannot be nested so deep."""
 
 LARGEST: Final = (1 << 31) - (1 << 16)
 """Bytes of a chunk that Arrow's JSON reader takes at most: it counts them in 32 bits."""
+
+NO_NUMBERS: Final = Literals([b"NaN", b"Inf"])
+"""What a value begins with that JSON does not have. Inside strings it does no harm, and is rare."""
 
 LINE_FEED, RETURN, OPEN, CLOSE, OPEN_LIST = b"\n\r{}["
 
@@ -46,15 +49,15 @@ class ChunkColumns:
         batch: the columns of texts that are read, and metadata; a `pyarrow.RecordBatch`, length rows.
         lines: the 1-based line of each row, length rows; of a table, which has none, empty.
         raw: the rows as they stand in the source, or where they stand in the chunk's data.
-        originals: the rows as JSON has them, if they were decoded one by one; else None. Then the batch holds null where a
-            row is of another kind than most.
+        originals: the rows as JSON has them, made when asked for; None of a table, whose batch holds them all. Where they
+            were decoded one by one, the batch holds null in place of a row of another kind than most.
         blank_lines: how many lines of white space only there were.
     """
 
     batch: Any
     lines: Places
     raw: Sequence[RawRow] | _Lines | _TableRows
-    originals: list[Original] | None = None
+    originals: Originals | None = None
     blank_lines: int = 0
 
 
@@ -73,19 +76,28 @@ class _Lines:
 
 
 @attrs.frozen
+class _Decoded:
+    """Raw rows as JSON has them, each decoded only when asked for: a verdict never hangs on a row's neighbours."""
+
+    raw: Sequence[RawRow] | _Lines
+
+    def __getitem__(self, index: int) -> Original:
+        return _decoded(self.raw[index])
+
+
+@attrs.frozen
 class _TableRows:
     """The rows of a batch as raw rows: each as JSON, made only when asked for."""
 
     batch: Any
 
     def __getitem__(self, index: int) -> RawRow:
-        (row,) = self.batch.slice(index, 1).to_pylist()
-        return raw_row(row, index)
+        return raw_row(row_of(self.batch, index), index)
 
 
 def columns_of(batch: Any, *, decoded: bool) -> ChunkColumns:
     """Return a batch that was read as one; *decoded* if its rows are also needed as JSON has them."""
-    originals = batch.to_pylist() if decoded else None
+    originals = rows_of(batch) if decoded else None
     return ChunkColumns(batch, np.empty(0, np.int64), _TableRows(batch), originals)
 
 
@@ -115,7 +127,7 @@ class ChunkReader:
 
     def _at_once(self, chunk: Chunk) -> ChunkColumns | None:
         """Return the rows of a clean chunk; None if it is not clean, or what travels along must be seen row by row."""
-        if self.job.keep_columns or self._schema is None or len(chunk.data) > LARGEST:
+        if self.job.keep_columns or self._schema is None or len(chunk.data) > LARGEST or chunk.data.endswith(b"\r"):
             return None
         data = chunk.data if chunk.data.endswith(b"\n") else chunk.data + b"\n"
         ends = _object_ends(data)
@@ -129,10 +141,12 @@ class ChunkReader:
             return None
         batch = table.select(names).combine_chunks().to_batches()[0]
         if chunk.elements is not None:
-            return ChunkColumns(batch, np.array([row.line for row in chunk.elements], np.int64), chunk.elements)
+            numbers = np.array([row.line for row in chunk.elements], np.int64)
+            return ChunkColumns(batch, numbers, chunk.elements, _Decoded(chunk.elements))
         begins = np.append(0, ends[:-1] + 1)
         lines = chunk.line + np.arange(len(ends), dtype=np.int64)
-        return ChunkColumns(batch, lines, _Lines(data, begins, ends, chunk.line))
+        raw = _Lines(data, begins, ends, chunk.line)
+        return ChunkColumns(batch, lines, raw, _Decoded(raw))
 
     def _parsed(self, data: bytes) -> Any:
         try:
@@ -159,7 +173,8 @@ class ChunkReader:
                 # Whether such rows are attempts hangs on keys, not values: a null is not the same as nothing.
                 signs = (b"\\u", *(f'"{key}"'.encode() for key in KEYS))
                 return None if any(sign in data for sign in signs) else [columns.transcript]
-            return [TRANSCRIPT, *(name for name in table.schema.names if name in KEYS)]
+            metadata = [name for name in table.schema.names if name in KEYS]
+            return [TRANSCRIPT, *metadata] if all(_is_plain(table.column(name)) for name in metadata) else None
         if columns.text in filled and columns.transcript in blank:
             return [columns.text]
         return None
@@ -184,6 +199,14 @@ class ChunkReader:
         batch = pa.RecordBatch.from_arrays([pa.array(column, pa.large_string()) for column in texts], names=list(kind))
         lines = np.array([row.line for row in rows], np.int64)
         return ChunkColumns(batch, lines, rows, originals, blank)
+
+
+def _is_plain(column: Any) -> bool:
+    """Tell whether a column holds no number of which JSON's spelling tells more: an infinite one, or zero with a sign."""
+    if not pa.types.is_float64(column.type):
+        return True
+    numbers = column.drop_null().to_numpy()
+    return bool(np.isfinite(numbers).all() and not np.signbit(numbers[numbers == 0]).any())
 
 
 def _is_utf8(name: str) -> bool:
@@ -227,6 +250,9 @@ def _object_ends(data: bytes) -> Places | None:
         brackets = np.flatnonzero(_opening(array))
         if np.diff(np.searchsorted(brackets, ends), prepend=0).max() > MOST_BRACKETS:
             return None
+    # Arrow 26 takes these for numbers, in columns that nobody reads as well.
+    if len(NO_NUMBERS.find(array)[0]):
+        return None
     if not data.isascii():
         offsets = pa.py_buffer(np.array([0, len(data)], np.int64))
         try:

@@ -145,7 +145,7 @@ class TextColumn:
         if not len(begins) or not len(self.data):
             return self.stripped(begins, ends)
         starts, stops = begins + (self.data.take(begins, mode="clip") == SPACE), ends.copy()
-        odd = starts >= stops
+        odd = starts > stops
         for outermost in (starts, stops - 1):
             # Below the first sign bytes wrap around.
             odd |= self.data.take(outermost, mode="clip") - FIRST_SIGN > LAST_SIGN - FIRST_SIGN

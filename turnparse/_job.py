@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ import attrs
 from turnparse._codes import CODES, policy_values
 from turnparse._dialect import Dialect, resolve
 from turnparse._errors import OptionError, RowError, escape, shown
+from turnparse._json_values import dumped
 from turnparse._model import Diagnostics, Origin, Pair, Relation
 from turnparse._parse import asked
 from turnparse._policies import Item, Outcome, apply_policies
@@ -144,13 +144,8 @@ class Job:
         """Return the columns that a row of *kind* is written to."""
         return self.target.written(kind).union(PROVENANCE if self.provenance else ())
 
-    def kept(self, row: Mapping[str, Any], item: Item | None) -> dict[str, Any]:
-        """Return the columns of *row* that travel along: all that were not read.
-
-        Args:
-            row: the row as JSON has it.
-            item: what it is; None for a pair or a transcript that needs no closer look.
-        """
+    def kept(self, row: Mapping[str, Any], item: Item) -> dict[str, Any]:
+        """Return the columns of *row*, which is *item*, that travel along: all that were not read."""
         if not self.keep_columns:
             return {}
         if isinstance(item, RedTeamAttempt) and self.target.metadata:
@@ -171,22 +166,6 @@ def _side(side: object) -> Side:
 def unread(error: RowError) -> Judgement:
     """Return the judgement on a row that cannot be read."""
     return Judgement([error.code], message=escape(error.message, 400))
-
-
-def dumped(record: Mapping[str, Any]) -> bytes:
-    """Return *record* as a line of JSON, its end included.
-
-    Raises:
-        ValueError: if it holds a number that JSON cannot write.
-        RecursionError: if it is nested too deeply to be written.
-    """
-    import orjson
-
-    try:
-        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:
-        # Of numbers beyond 64 bits, and of more than 254 levels, orjson writes none.
-        return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
 def set_aside_line(raw: RawRow, source: str, judgement: Judgement) -> bytes:

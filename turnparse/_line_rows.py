@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from turnparse._arrow_rows import Place
+from turnparse._arrow_rows import Place, kept_of_regular
 from turnparse._batches import METADATA_TYPES, BatchConverter, Judged
 from turnparse._buffers import Places
 from turnparse._errors import RowError
-from turnparse._job import PROVENANCE, Judgement, dumped, unread
+from turnparse._job import PROVENANCE, Judgement, unread
 from turnparse._json_lines import Lines, json_lines
+from turnparse._json_values import dumped
 
 Line = bytes | memoryview
 
@@ -39,10 +41,14 @@ def line_rows(converter: BatchConverter, judged: Judged, place: Place) -> tuple[
             misfits[index] = _unwritable(error)
     regular = judged.regular.nonzero()[0]
     everywhere = np.arange(len(judged.batch))
-    found = json_lines(_columns(converter, judged.columns, everywhere, place), judged.regular) if len(regular) else None
+    found = (
+        json_lines(_columns(converter, judged, judged.columns, everywhere, place), judged.regular)
+        if len(regular)
+        else None
+    )
     finished = {}
     if len(judged.again.rows):
-        again = json_lines(_columns(converter, judged.again.columns, judged.again.rows, place))
+        again = json_lines(_columns(converter, judged, judged.again.columns, judged.again.rows, place))
         finished = _by_row(again, judged.again.rows)
     if converter.job.keep_columns:
         if found is not None:
@@ -83,11 +89,37 @@ def _record(
     converter: BatchConverter, judged: Judged, index: int, judgement: Judgement, place: Place
 ) -> dict[str, Any]:
     """Return a row that was read one by one as the target wants it, with what travels along, and where it was read."""
-    item, target = judgement.item, converter.job.target
-    record = {} if item is None else target.record(item, converter.job.side)
-    kept = converter.job.kept(judged.row(index), item) if converter.job.keep_columns else {}
+    job, item = converter.job, judgement.item
+    if item is None:
+        return {}
+    record = job.target.record(item, job.side)
+    kept = job.kept(judged.row(index), item) if job.keep_columns else {}
     origin = _origin(converter, index, place)
-    return record | {name: kept[name] for name in kept if name not in record and name not in origin} | origin
+    return (
+        record | _held({name: kept[name] for name in kept if name not in record and name not in origin}, place) | origin
+    )
+
+
+def _names(converter: BatchConverter, judged: Judged) -> list[str]:
+    """Return the target's columns that are written of regular rows: with metadata if they are attempts."""
+    kind, _ = converter.kind(judged.batch.schema.names)
+    names = list(converter.job.target.columns)
+    return [*names, *METADATA_TYPES][: len(judged.columns)] if kind == "red-team" else names
+
+
+def _held(kept: dict[str, Any], place: Place) -> dict[str, Any]:
+    """Return *kept* if JSON can hold it.
+
+    Raises:
+        ValueError: if a number in it is too large. (What Parquet has as infinite, or as no number, is null in JSON.)
+    """
+    values = list(kept.values()) if place.lines is not None else []
+    while values:
+        value = values.pop()
+        if isinstance(value, float) and not isfinite(value):
+            raise ValueError("a number that 64 bits cannot hold")
+        values += value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
+    return kept
 
 
 def _origin(converter: BatchConverter, index: int, place: Place) -> dict[str, Any]:
@@ -98,10 +130,10 @@ def _origin(converter: BatchConverter, index: int, place: Place) -> dict[str, An
     return dict(zip(PROVENANCE, (place.source, line), strict=True))
 
 
-def _columns(converter: BatchConverter, columns: list[Any], rows: Places, place: Place) -> Any:
+def _columns(converter: BatchConverter, judged: Judged, columns: list[Any], rows: Places, place: Place) -> Any:
     """Return what is written of *rows* by *columns*: where columns travel along, only what comes before these."""
-    columns = list(columns)
-    names = [*converter.job.target.columns, *METADATA_TYPES][: len(columns)]
+    names = _names(converter, judged)
+    columns = columns[: len(names)]
     if converter.job.provenance and not converter.job.keep_columns:
         columns += place.columns(rows)
         names += PROVENANCE
@@ -114,11 +146,10 @@ def _with_more(line: bytes, converter: BatchConverter, judged: Judged, index: in
     Raises:
         ValueError, RecursionError: if JSON cannot hold them.
     """
-    kept = converter.job.kept(judged.row(index), None)
+    kept = kept_of_regular(converter, judged, index)
     origin = _origin(converter, index, place)
-    more = {
-        name: kept[name] for name in kept if name not in converter.job.target.columns and name not in origin
-    } | origin
+    written = {*_names(converter, judged), *origin}
+    more = _held({name: kept[name] for name in kept if name not in written}, place) | origin
     return line[:-2] + b"," + dumped(more)[1:] if more else line
 
 

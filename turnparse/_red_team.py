@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -162,6 +163,13 @@ class _MismatchError(Exception):
     """A value has the wrong type; its only argument is what was expected. Never leaves this module."""
 
 
+def _finite(number: float) -> float:
+    with suppress(OverflowError):
+        if isfinite(number):
+            return float(number)
+    raise _MismatchError("a number that 64 bits can hold")
+
+
 @cache
 def _converter() -> Converter:
     """Return what checks metadata: strict, since to guess that "4" is 4 would change data in silence."""
@@ -170,9 +178,7 @@ def _converter() -> Converter:
 
     def number(value: object, _: object) -> float:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
-            with suppress(OverflowError):
-                return float(value)
-            raise _MismatchError("a number that 64 bits can hold")
+            return _finite(value)
         raise _MismatchError("a number or null")
 
     def whole(value: object, _: object) -> int:

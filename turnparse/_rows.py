@@ -10,6 +10,7 @@ import attrs
 
 from turnparse._dialect import Dialect
 from turnparse._errors import OptionError, RowError, escape, require_str
+from turnparse._json_values import exactly
 from turnparse._model import Diagnostics, Origin, Pair, Transcript
 from turnparse._red_team import KEYS, TRANSCRIPT, RedTeamAttempt, parse_red_team, wrong_type
 
@@ -64,23 +65,6 @@ LONG_NUMBER: Final = re.compile(rb"\d{19}")
 """What a number that 64 bits cannot hold has in it."""
 
 
-def _exactly(data: bytes) -> Any:
-    """Return the JSON value that *data* is, its integers exact.
-
-    Raises:
-        ValueError: if it is none, or holds NaN, or a lone surrogate, which no UTF-8 file can.
-        RecursionError: if it is nested too deeply.
-    """
-    import json
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not JSON")
-
-    value = json.loads(data.decode("utf-8"), parse_constant=refuse)
-    json.dumps(value, ensure_ascii=False).encode("utf-8")
-    return value
-
-
 def _bad_json(data: bytes, error: Exception) -> RowError:
     """Return the error that says why *data* is not JSON, given what orjson says."""
     at, reason = getattr(error, "pos", 0), str(getattr(error, "msg", error))
@@ -102,11 +86,11 @@ def decode(data: bytes) -> dict[str, Any]:
 
     try:
         # orjson makes floats of integers that 64 bits cannot hold; rows with one are rare.
-        row = _exactly(data) if LONG_NUMBER.search(data) else orjson.loads(data)
+        row = exactly(data) if LONG_NUMBER.search(data) else orjson.loads(data)
     except (ValueError, RecursionError) as error:
         try:
             # It also refuses what is right but has no place in 64 bits, or lies a thousand levels deep.
-            row = _exactly(data)
+            row = exactly(data)
         except (ValueError, RecursionError):
             raise _bad_json(data, error) from None
     if not isinstance(row, dict):

@@ -45,8 +45,9 @@ def shards_of(sources: object) -> list[Shard]:
 
     Args:
         sources: a path, or paths: of files, of folders, which are looked through to the bottom for files with one of
-            `ENDINGS` but for hidden files and set-aside files, or patterns with ``*``, ``?``, ``[]`` or ``**``. A file
-            of that very name comes before a pattern; ``-`` is standard input.
+            `ENDINGS` but for hidden files and set-aside files, or patterns with ``*``, ``?``, ``[]`` or ``**``, which
+            leave set-aside files out too unless they end like one. A file of that very name comes before a pattern; ``-`` is
+            standard input.
 
     Raises:
         ArgumentError: if a source is no path.
@@ -71,11 +72,14 @@ def _found(path: str) -> list[Shard]:
     if path == STDIN or os.path.lexists(path) or not glob.has_magic(path):
         # What cannot be opened is told when it is.
         return [Shard(path, Path(path).name)]
-    files = sorted(found for found in glob.glob(path, recursive=True) if os.path.isfile(found))  # noqa: PTH207,PTH113  # patterns may be absolute
+    found = [found for found in glob.glob(path, recursive=True) if os.path.isfile(found)]  # noqa: PTH207,PTH113  # patterns may be absolute
+    if not path.endswith(SET_ASIDE_SUFFIX):
+        found = [file for file in found if not file.endswith(SET_ASIDE_SUFFIX)]
+    files = sorted(found, key=lambda file: Path(file).parts)
     if not files:
         raise SourceError("expected a pattern that fits some file, found none", source=escape(path, 300))
     root = _fixed_part(path)
-    return [Shard(found, os.path.relpath(found, root)) for found in files]
+    return [Shard(file, os.path.relpath(file, root)) for file in files]
 
 
 def _fixed_part(pattern: str) -> str:

@@ -138,17 +138,30 @@ def open_source(source: str | os.PathLike[str], on_bytes: Callable[[int], object
 
 
 def _opened(name: str, path: str, raw: IO[bytes], on_bytes: Callable[[int], object] | None) -> Source:
-    buffered: Any = io.BufferedReader(Counted(raw, on_bytes), CHUNK)
+    counted: Any = Counted(raw)
+    buffered: Any = io.BufferedReader(counted, CHUNK)
     try:
         begin = buffered.peek(LONGEST_MAGIC)
     except (OSError, ValueError) as error:
         raise SourceError(f"expected a readable file, found: {reason(error)}", source=name) from None
     if not is_table(begin):
-        return Source(name, path, _guarded(_chunks(unzipped(buffered, begin)), name))
+        chunks = _guarded(_chunks(unzipped(buffered, begin)), name)
+        return Source(name, path, chunks if on_bytes is None else _told(chunks, counted, on_bytes))
     if path == STDIN:
         msg = "expected JSON on standard input, found Parquet or Arrow: name its file, for such formats need seeking"
         raise SourceError(msg, source=name)
     return Source(name, path, iter(()), raw)
+
+
+def _told(chunks: Iterator[Chunk], counted: Counted, on_bytes: Callable[[int], object]) -> Iterator[Chunk]:
+    """Yield from *chunks*, and tell *on_bytes* how much has been read for each. What that raises is the caller's own."""
+    told = 0
+    for chunk in chunks:
+        on_bytes(counted.count - told)
+        told = counted.count
+        yield chunk
+    if counted.count > told:
+        on_bytes(counted.count - told)
 
 
 def _guarded(chunks: Iterator[Chunk], name: str) -> Iterator[Chunk]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 import zlib
 from collections.abc import Callable
+from importlib import import_module
 from typing import IO, Any, Final
+
+import attrs
 
 from turnparse._errors import escape
 
-GZIP_MAGIC: Final = b"\x1f\x8b"
-ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 PARQUET_MAGIC: Final = b"PAR1"
 ARROW_MAGIC: Final = b"ARROW1\0\0"
 ARROW_STREAM: Final = re.compile(rb"\xff\xff\xff\xff(?!\0\0)..\0\0", re.DOTALL)
@@ -27,18 +29,54 @@ CHUNK: Final = 1 << 20
 """Bytes read at a time: large against a call's cost, small against any machine's memory."""
 
 
+def zstd() -> Any:
+    """Return the zstd module of the standard library, or before Python 3.14 what it was made from."""
+    return import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+
+def _gzip_decompressor() -> Any:
+    from isal import igzip_lib
+
+    return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+
+
+@attrs.frozen
+class Compression:
+    """A way of compressing streams.
+
+    Attributes:
+        name: what messages call it.
+        magic: what each member of such a stream begins with.
+        decompressor: makes what unzips one member.
+    """
+
+    name: str
+    magic: re.Pattern[bytes]
+    decompressor: Callable[[], Any]
+
+
+COMPRESSIONS: Final = (
+    Compression("gzip", re.compile(rb"\x1f\x8b"), _gzip_decompressor),
+    # A frame, or one to be skipped, which some writers begin with (RFC 8878, sections 3.1.1 and 3.1.2).
+    Compression("zstd", re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"), lambda: zstd().ZstdDecompressor()),
+)
+
+
 class Counted(io.RawIOBase):
-    """A raw stream that tells how much was read from it.
+    """A raw stream that knows how much was read from it.
 
     Its first read gives at least as many bytes as tell what is in it, if there are so many: a pipe may hand over
     one byte at a time.
+
+    Attributes:
+        count: how many bytes have been read.
     """
 
-    def __init__(self, raw: IO[bytes], on_bytes: Callable[[int], object] | None) -> None:
+    def __init__(self, raw: IO[bytes]) -> None:
         super().__init__()
         self._raw = raw
-        self._on_bytes = on_bytes
         self._begins = True
+        self.count = 0
 
     def readable(self) -> bool:
         return True
@@ -51,17 +89,22 @@ class Counted(io.RawIOBase):
             self._begins = bool(more)
         self._begins = False
         buffer[: len(data)] = data
-        if self._on_bytes is not None:
-            self._on_bytes(len(data))
+        self.count += len(data)
         return len(data)
 
 
-class Gunzipped(io.RawIOBase):
-    """What is in a gzip stream, of one member or several; an error comes only after all that was read before it."""
+class Unzipped(io.RawIOBase):
+    """What is in a compressed stream, of one member or several; an error comes only after all that was read before it.
 
-    def __init__(self, stream: Any) -> None:
+    Args:
+        stream: a buffered reader of compressed bytes.
+        compression: how they are compressed.
+    """
+
+    def __init__(self, stream: Any, compression: Compression) -> None:
         super().__init__()
         self._stream = stream
+        self._compression = compression
         self._member: Any = None
         self._waiting = b""
         self._ended = False
@@ -85,8 +128,6 @@ class Gunzipped(io.RawIOBase):
 
     def _begin(self) -> None:
         """Begin the next member, or see that there is none."""
-        from isal import igzip_lib
-
         rest = b"" if self._member is None else self._member.unused_data
         # Members may be padded with zeros, as tape drives did.
         while not rest.strip(b"\0"):
@@ -95,30 +136,12 @@ class Gunzipped(io.RawIOBase):
                 self._ended = True
                 return
         rest = rest.lstrip(b"\0") if self._member is not None else rest
-        while len(rest) < len(GZIP_MAGIC) and (more := self._stream.read1(CHUNK)):
+        while len(rest) < LONGEST_MAGIC and (more := self._stream.read1(CHUNK)):
             rest += more
-        if not rest.startswith(GZIP_MAGIC):
-            raise ValueError("something that is not gzip follows the compressed data")
-        self._member = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+        if not self._compression.magic.match(rest):
+            raise ValueError(f"something that is not {self._compression.name} follows the compressed data")
+        self._member = self._compression.decompressor()
         self._waiting = rest
-
-
-class Unzstd(io.RawIOBase):
-    """What is in a zstd stream, of one frame or several."""
-
-    def __init__(self, stream: Any) -> None:
-        super().__init__()
-        import pyarrow as pa
-
-        self._stream = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), "zstd")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]  # the io module passes a memoryview
-        data: bytes = self._stream.read(min(len(buffer), UNZIPPED))
-        buffer[: len(data)] = data
-        return len(data)
 
 
 def is_table(begin: bytes) -> bool:
@@ -132,14 +155,10 @@ def unzipped(stream: Any, begin: bytes) -> Any:
     Returns:
         A buffered reader of bytes.
     """
-    raw: io.RawIOBase
-    if begin.startswith(GZIP_MAGIC):
-        raw = Gunzipped(stream)
-    elif begin.startswith(ZSTD_MAGIC):
-        raw = Unzstd(stream)
-    else:
-        return stream
-    return io.BufferedReader(raw, UNZIPPED)
+    for compression in COMPRESSIONS:
+        if compression.magic.match(begin):
+            return io.BufferedReader(Unzipped(stream, compression), UNZIPPED)
+    return stream
 
 
 def damages() -> tuple[type[Exception], ...]:
@@ -147,7 +166,7 @@ def damages() -> tuple[type[Exception], ...]:
     from isal import igzip_lib
 
     isal_error: Any = igzip_lib.IsalError
-    return (EOFError, OSError, ValueError, zlib.error, isal_error)
+    return (EOFError, OSError, ValueError, zlib.error, isal_error, zstd().ZstdError)
 
 
 def reason(error: Exception) -> str:

@@ -10,10 +10,11 @@ import orjson
 import pyarrow as pa
 
 from turnparse._arrow_rows import Layout, arrow_rows
-from turnparse._batches import BatchConverter, Refused, warn_if_slow
+from turnparse._batches import BatchConverter, Refused, rows_of, warn_if_slow
 from turnparse._dialect import DEFAULT, Dialect
 from turnparse._errors import ArgumentError, escape
 from turnparse._job import Job
+from turnparse._json_values import as_json
 from turnparse._model import Diagnostics
 from turnparse._summary import Summary
 from turnparse._table_sources import plain_column
@@ -169,13 +170,13 @@ def _refused(batch: Any, refused: list[Refused], done: int) -> list[dict[str, An
     """Return the records of rows of *batch* that were set aside, when *done* rows of the table come before it."""
     if not refused:
         return []
-    raw = batch.take(pa.array([one.index for one in refused])).to_pylist()
+    raw = rows_of(batch.take(pa.array([one.index for one in refused])))
     return [
         {
             "row": done + one.index,
             "codes": one.judgement.codes,
             "message": one.judgement.message,
-            "raw": orjson.dumps(row, default=str).decode(),
+            "raw": orjson.dumps(row, default=as_json).decode(),
         }
         for one, row in zip(refused, raw, strict=True)
     ]

@@ -13,6 +13,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from turnparse._errors import SourceError
+from turnparse._json_values import as_json
 from turnparse._sources import RawRow
 from turnparse._streams import ARROW_MAGIC, LONGEST_MAGIC, PARQUET_MAGIC, reason
 
@@ -35,68 +36,101 @@ def read_batches(file: IO[bytes], name: str, on_bytes: Callable[[int], object] |
         on_bytes: called with a number of bytes now and then, which add up to the size of the file.
 
     Raises:
-        SourceError: if it is damaged; batches before the damage have been yielded.
+        SourceError: if it is damaged, or two columns have one name; batches before the damage have been yielded.
     """
+    told = 0
+    for done, batch in _guarded(_batches(file), name):
+        yield from _cut(batch)
+        if on_bytes is not None and done > told:
+            on_bytes(done - told)
+            told = done
+    size = file.seek(0, os.SEEK_END)
+    if on_bytes is not None and size > told:
+        on_bytes(size - told)
+
+
+def _guarded(batches: Iterator[tuple[int, Any]], name: str) -> Iterator[tuple[int, Any]]:
+    """Yield from *batches* once they are seen to be sound, with what a damaged file raises turned into our own error."""
     try:
-        # What was read to see what is in the file has been told.
-        told = file.tell()
-        size = file.seek(0, os.SEEK_END)
-        file.seek(0)
-        for done, batch in _batches(file):
+        for done, batch in batches:
+            _require_names(batch)
             batch.validate(full=True)
-            yield from _cut(_plain(batch))
-            if on_bytes is not None and size * done > told:
-                on_bytes(int(size * done) - told)
-                told = int(size * done)
-        if on_bytes is not None:
-            on_bytes(size - told)
+            yield done, pa.RecordBatch.from_arrays(list(map(plain_column, batch.columns)), names=batch.schema.names)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise SourceError(f"expected to read the source to its end, found: {reason(error)}", source=name) from None
 
 
-def _batches(file: IO[bytes]) -> Iterator[tuple[float, Any]]:
-    """Yield each batch, and the share of the file that has been read then."""
+def _require_names(batch: Any) -> None:
+    """Check that each column of *batch* has a name of its own.
+
+    Raises:
+        ValueError: if two have the same.
+    """
+    if len(set(batch.schema.names)) < len(batch.schema.names):
+        raise ValueError("two columns of one name")
+
+
+def _batches(file: IO[bytes]) -> Iterator[tuple[int, Any]]:
+    """Yield each batch, and how much of the file has been read then, roughly."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     magic = file.read(LONGEST_MAGIC)
     file.seek(0)
     if magic.startswith(PARQUET_MAGIC):
-        yield from _of_parquet(pq.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False))
+        for share, batch in _of_parquet(pq.ParquetFile(file, buffer_size=BUFFER, pre_buffer=False)):
+            yield int(size * share), batch
     elif magic.startswith(ARROW_MAGIC):
         reader = pa.ipc.open_file(file)
         for index in range(reader.num_record_batches):
-            yield (index + 1) / reader.num_record_batches, reader.get_batch(index)
+            yield size * (index + 1) // reader.num_record_batches, reader.get_batch(index)
     else:
         for batch in pa.ipc.open_stream(file):
-            yield 0.0, batch
+            yield min(file.tell(), size), batch
 
 
 def _of_parquet(parquet: Any) -> Iterator[tuple[float, Any]]:
-    rows = parquet.metadata.num_rows
-    groups = [parquet.metadata.row_group(index) for index in range(parquet.metadata.num_row_groups)]
-    size = sum(group.total_byte_size for group in groups)
-    rows_at_once = max(1, min(MOST_ROWS, BATCH_BYTES * rows // max(1, size)))
-    done = 0
-    for batch in parquet.iter_batches(rows_at_once, use_threads=False):
-        done += len(batch)
-        yield done / max(1, rows), batch
-
-
-def _plain(batch: Any) -> Any:
-    """Return *batch* with columns that the columns reader and its functions know."""
-    columns = [plain_column(column) for column in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+    rows, done = max(1, parquet.metadata.num_rows), 0
+    # One group after another: damage in one leaves those before it whole.
+    for index in range(parquet.metadata.num_row_groups):
+        group = parquet.metadata.row_group(index)
+        rows_at_once = max(1, min(MOST_ROWS, BATCH_BYTES * group.num_rows // max(1, group.total_byte_size)))
+        for batch in parquet.iter_batches(rows_at_once, row_groups=[index], use_threads=False):
+            done += len(batch)
+            yield done / rows, batch
 
 
 def plain_column(column: Any) -> Any:
-    """Return an array or chunked array as one of a type that Arrow's functions know: few know string views, or runs."""
-    if column.type == pa.string_view():
-        try:
-            return column.cast(pa.large_string())
-        except pa.ArrowNotImplementedError:
-            # Arrow 17 has the type, but no cast from it.
-            chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-            copies = [pa.array(chunk.to_pylist(), pa.large_string()) for chunk in chunks]
-            return pa.chunked_array(copies, pa.large_string()) if isinstance(column, pa.ChunkedArray) else copies[0]
-    return pc.run_end_decode(column) if pa.types.is_run_end_encoded(column.type) else column
+    """Return an array or chunked array as one of a type that Arrow's functions know: few know views, or runs."""
+    if pa.types.is_run_end_encoded(column.type):
+        return plain_column(pc.run_end_decode(column))
+    plain = _plain_type(column.type)
+    if plain == column.type:
+        return column
+    try:
+        return column.cast(plain)
+    except pa.ArrowNotImplementedError:
+        # Arrow 17 has views, but no casts from them.
+        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        copies = [pa.array(chunk.to_pylist(), plain) for chunk in chunks]
+        return pa.chunked_array(copies, plain) if isinstance(column, pa.ChunkedArray) else copies[0]
+
+
+def _plain_type(kind: Any) -> Any:
+    """Return the type *kind* with large strings and bytes in place of views of them, at any depth."""
+    if kind == pa.string_view():
+        return pa.large_string()
+    if kind == pa.binary_view():
+        return pa.large_binary()
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        made = pa.list_ if pa.types.is_list(kind) else pa.large_list
+        plain = _plain_type(kind.value_type)
+        return kind if plain == kind.value_type else made(plain)
+    if pa.types.is_struct(kind):
+        fields = [(field.name, _plain_type(field.type)) for field in kind]
+        return (
+            kind if all(new == field.type for (_, new), field in zip(fields, kind, strict=True)) else pa.struct(fields)
+        )
+    return kind
 
 
 def _cut(batch: Any) -> Iterator[Any]:
@@ -108,4 +142,4 @@ def _cut(batch: Any) -> Iterator[Any]:
 
 def raw_row(row: dict[str, Any], number: int) -> RawRow:
     """Return a row of a table as one that has no line: as JSON, with text for what JSON has no type for."""
-    return RawRow(orjson.dumps(row, default=str), None, number)
+    return RawRow(orjson.dumps(row, default=as_json), None, number)
