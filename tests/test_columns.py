@@ -606,6 +606,8 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(st.none() | st.lists(PIECES, max_size=6).map(b"".join), max_size=6), st.integers(1, 40))
+@example([b"\xc3", b"\xa9"], 40)
+@example([b"\n\nHuman: \xc3", b"\xa9"], 40)
 def test_utf8_is_checked_as_arrow_checks_it(texts: list[bytes | None], stretch: int) -> None:
     """A column is found wrong exactly if Arrow finds it so, whatever the stretches that it is looked through in."""
     binary = pa.array(texts, pa.binary())
