@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import turnparse
 from strategies import DIALECTS, HH, LABELS, ODD_ROWS, PAIR_ROWS, TEXT, in_utf8, parted_pairs, regular_pairs, text_pairs
-from turnparse import Dialect, RowError, _buffers, _pair_columns
+from turnparse import Dialect, RowError, _buffers, _contents, _pair_columns
 from turnparse._arrow_rows import Layout, arrow_rows
 from turnparse._batches import BatchConverter
 from turnparse._buffers import BLOCK, STRETCH, Literals
@@ -126,8 +126,9 @@ FILE_OPTIONS = [
 
 @pytest.fixture
 def always_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take a second look at the odd rows of a batch however few they are."""
+    """Take a second look at the odd rows of a batch however few they are, and treat it as a large one."""
     monkeypatch.setattr(_pair_columns, "LEAST", 1)
+    monkeypatch.setattr(_contents, "APART", 1)
 
 
 @pytest.mark.usefixtures("always_again")
@@ -384,6 +385,7 @@ def test_tables_of_other_libraries() -> None:
             turnparse.convert_table(other)
 
 
+@pytest.mark.usefixtures("always_again")
 def test_white_space_is_pythons() -> None:
     """Every character there is, at either end of a text, is stripped by columns exactly if `str.strip` strips it."""
     chars = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
@@ -395,6 +397,8 @@ def test_white_space_is_pythons() -> None:
         assert stripped(column.starts, column.ends).array.to_pylist() == [text.strip() for text in texts]
 
 
+@pytest.mark.usefixtures("always_again")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.lists(st.sampled_from([" ", "  ", "x", "é", "\u2003", "\n", "\x7f"]), max_size=4).map("".join), max_size=6
@@ -556,6 +560,7 @@ def test_codes_that_are_only_counted(preset: str, to: str) -> None:
     assert result.regular == {"faithful": 5, "default": 3, "strict": 1}[preset]
 
 
+@pytest.mark.usefixtures("always_again")
 @pytest.mark.parametrize(
     "rejected",
     [

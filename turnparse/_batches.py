@@ -191,15 +191,16 @@ class BatchConverter:
         attempts = columns.transcript in names and (columns.transcript == TRANSCRIPT or not KEYS.isdisjoint(names))
         return self.job.target.metadata and attempts
 
-    def judge(self, batch: Any, originals: Originals | None = None) -> Judged:
+    def judge(self, batch: Any, originals: Originals | None = None, *, check: bool = False) -> Judged:
         """Return what is to become of the rows of *batch*, a `pyarrow.RecordBatch`.
 
         Args:
             batch: the columns of texts that are read, and what else there is.
             originals: the rows as JSON has them, if they were decoded one by one; where one is no row of the batch's
                 kind the batch holds null.
+            check: whether the texts that `checks` names are still to be looked through.
         """
-        reading, columns, again = self._regular(batch, originals)
+        reading, columns, again = self._regular(batch, originals, check=check)
         regular = reading.regular.copy()
         regular[again.rows] = True
         odd = (~regular).nonzero()[0]
@@ -303,7 +304,9 @@ class BatchConverter:
         """The codes of which the policies only say that they are counted."""
         return frozenset(code for code, value in self.job.policies.items() if value in ("keep", "report"))
 
-    def _regular(self, batch: Any, originals: Originals | None) -> tuple[Finished, list[Any], SecondLook]:
+    def _regular(
+        self, batch: Any, originals: Originals | None, *, check: bool
+    ) -> tuple[Finished, list[Any], SecondLook]:
         """Return which rows are regular, and the target's columns, with something or other in other rows; and more rows."""
         none: tuple[Finished, list[Any], SecondLook] = Finished.none(len(batch)), [], SecondLook.none()
         if self.markers is None or not self.takes_regular:
@@ -312,12 +315,12 @@ class BatchConverter:
             return none
         kind, _ = self.kind(batch.schema.names)
         if kind == "pair":
-            return self._regular_pairs(batch, self.markers)
+            return self._regular_pairs(batch, self.markers, check=check)
         names = (self.job.columns.transcript, self.job.columns.text)
         name = next((name for name in names if name in batch.schema.names), "")
         return none if kind is None else (*self._regular_texts(batch, name, kind), SecondLook.none())
 
-    def _regular_pairs(self, batch: Any, markers: Markers) -> tuple[Finished, list[Any], SecondLook]:
+    def _regular_pairs(self, batch: Any, markers: Markers, *, check: bool) -> tuple[Finished, list[Any], SecondLook]:
         target, side = self.job.target, self.job.side
         chosen, rejected = (_text(batch.column(name)) for name in (self.job.columns.chosen, self.job.columns.rejected))
         if chosen is None or rejected is None or "pair" not in target.takes:
@@ -325,7 +328,7 @@ class BatchConverter:
         parts = target.columns.values()
         whole = any(map(is_whole, parts))
         sides = TextColumn.of(chosen), TextColumn.of(rejected)
-        pairs = read_pairs(*sides, markers, whole=whole, kept=self.kept)
+        pairs = read_pairs(*sides, markers, whole=whole, kept=self.kept, check=check)
         finished = pairs.finished.without_nulls(chosen, rejected)
         columns = [pair_messages(pairs, part, side) for part in parts]
         odd = Finished(pairs.turns.sound & ~finished.regular, {}).without_nulls(chosen, rejected).regular.nonzero()[0]

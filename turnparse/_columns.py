@@ -276,7 +276,13 @@ class PairTurns:
 
 
 def read_pairs(
-    chosen: TextColumn, rejected: TextColumn, markers: Markers, *, whole: bool = False, kept: Collection[str] = ()
+    chosen: TextColumn,
+    rejected: TextColumn,
+    markers: Markers,
+    *,
+    whole: bool = False,
+    kept: Collection[str] = (),
+    check: bool = False,
 ) -> PairTurns:
     """Return the turns of two columns; what the sides of a row share is read once, on the chosen side.
 
@@ -290,11 +296,12 @@ def read_pairs(
         markers: the dialect's.
         whole: whether sides will be asked for whole: their turns are then copied together.
         kept: which codes of `REPORTED` are only counted.
+        check: whether it is still to be seen that the chosen sides are UTF-8.
 
     Raises:
         pyarrow.ArrowInvalid: if a chosen side is no UTF-8, or a regular row's rejected side.
     """
-    turns = read_column(chosen, markers, check=True)
+    turns = read_column(chosen, markers, check=check)
     regular = turns.regular.copy()
     if not len(turns.place):
         return PairTurns(turns, turns.answers, rejected, rejected.ends, Finished.of(regular, {}, kept))

@@ -20,6 +20,9 @@ FIRST_SIGN: Final = np.uint8(ord("!"))
 LAST_SIGN: Final = np.uint8(ord("~"))
 """The bytes from the first to the last are visible characters of ASCII, which nothing strips."""
 
+APART: Final = 1 << 21
+"""Bytes of texts that a core's own cache does not hold."""
+
 LONGEST: Final = 4
 """Bytes of a character in UTF-8."""
 
@@ -142,7 +145,7 @@ class TextColumn:
 
         Arrow waits for memory at either end of each span in turn; here all beginnings are fetched at once, and all ends.
         """
-        if not len(begins) or not len(self.data):
+        if len(self.data) < APART or not len(begins):
             return self.stripped(begins, ends)
         starts, stops = begins + (self.data.take(begins, mode="clip") == SPACE), ends.copy()
         odd = starts > stops

@@ -156,7 +156,7 @@ def converted(converter: BatchConverter, table: Any) -> TableResult:
     rows_at_once = max(1, BATCH_BYTES * len(table) // max(1, table.nbytes))
     for batch in table.to_batches(max_chunksize=rows_at_once):
         _check(batch, converter)
-        judged, rows = arrow_rows(converter, converter.judge(batch), layout)
+        judged, rows = arrow_rows(converter, converter.judge(batch, check=True), layout)
         pieces += rows
         refused += _refused(batch, judged.refused, done)
         summary.add(judged.settled())
