@@ -135,6 +135,31 @@ def regular_pairs(draw: st.DrawFn, dialect: Dialect = HH) -> tuple[str, str]:
     return text, text[:cut] + draw(space) + draw(ANSWERS)
 
 
+@st.composite
+def parted_pairs(draw: st.DrawFn, dialect: Dialect = HH) -> tuple[str, str]:
+    """Draw two texts that share some turns and then part in any way: into one turn each, or several, or none at all.
+
+    Speakers may repeat themselves or be silent, and either side may end in a marker that was cut off.
+    """
+    markers = [marker.literal for marker in dialect.table.unanchored]
+    speakers = st.sampled_from([*dialect.table.canonical.values()] * 3 + markers)
+    contents = st.one_of(st.sampled_from(["a", "b", "a ", "\na"]), st.sampled_from(["", " "]), ANSWERS)
+    turns = st.lists(st.tuples(speakers, st.sampled_from(["", " ", " ", "\n\n"]), contents).map("".join), max_size=3)
+    ends = st.sampled_from(["", "", "", "", "", *(marker.head for marker in dialect.table.unanchored), "\n\nHum"])
+    text = "".join(draw(turns))
+    tails = draw(st.tuples(turns, turns) | turns.map(lambda tail: (tail, tail)))
+    chosen, rejected = ("".join(tail) + draw(ends) for tail in tails)
+    how = draw(st.sampled_from(["part", "part", "part", "extend", "differ in space", "differ in a speaker"]))
+    if how == "extend":
+        rejected = chosen + rejected
+    if how == "differ in a speaker":
+        rejected = chosen.replace(*draw(st.tuples(speakers, speakers)), 1)
+    # The same contents with other white space around them are still shared.
+    other = text.replace(":", ": ") if how == "differ in space" else text
+    sides = text + chosen, other + rejected
+    return sides if draw(st.booleans()) else sides[::-1]
+
+
 def in_utf8(texts: tuple[str, ...]) -> bool:
     """Tell whether *texts* can be written in UTF-8, as every file and Arrow column has them."""
     return not any("\ud800" <= char <= "\udfff" for text in texts for char in text)
@@ -142,6 +167,9 @@ def in_utf8(texts: tuple[str, ...]) -> bool:
 
 PAIR_ROWS = st.lists(st.one_of(regular_pairs(), regular_pairs(), text_pairs().filter(in_utf8)), max_size=8)
 """Rows of a column: mostly regular, and now and then odd."""
+
+ODD_ROWS = st.lists(st.one_of(parted_pairs(), parted_pairs(), parted_pairs(), regular_pairs()), max_size=8)
+"""Rows of a column: mostly odd."""
 
 ESCAPED_TEXT = st.lists(
     st.one_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -11,17 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import turnparse
-from strategies import DIALECTS, HH, LABELS, PAIR_ROWS, TEXT, in_utf8, regular_pairs, text_pairs
-from turnparse import Dialect, RowError
+from strategies import DIALECTS, HH, LABELS, ODD_ROWS, PAIR_ROWS, TEXT, in_utf8, parted_pairs, regular_pairs, text_pairs
+from turnparse import Dialect, RowError, _buffers, _contents, _pair_columns
 from turnparse._arrow_rows import Layout, arrow_rows
 from turnparse._batches import BatchConverter
 from turnparse._buffers import BLOCK, STRETCH, Literals
-from turnparse._codes import PRESETS
-from turnparse._columns import Markers, read_pairs
+from turnparse._codes import CODES, PRESETS
+from turnparse._columns import Markers, read_column, read_pairs
 from turnparse._contents import TextColumn
 from turnparse._job import Job, unread
 from turnparse._rows import decode
@@ -112,6 +113,163 @@ def test_pairs_by_columns_are_pairs_one_by_one(  # noqa: PLR0917  # hypothesis n
 
     result = turnparse.convert_table(table, to=to, preset=preset, side=side)
     check_same(result, one_by_one(dicts, to=to, preset=preset, side=side))
+
+
+POLICIES = st.sampled_from([{}] + [{code.name: value} for code in CODES.values() for value in code.choices])
+"""No policy beside those of a preset, or one."""
+
+
+FILE_OPTIONS = [
+    {"preset": preset, "keep_columns": keep} for preset in ("faithful", "default") for keep in (True, False)
+]
+
+
+@pytest.fixture
+def always_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a second look at the odd rows of a batch however few they are, and treat it as a large one."""
+    monkeypatch.setattr(_pair_columns, "LEAST", 1)
+    monkeypatch.setattr(_contents, "APART", 1)
+
+
+@pytest.mark.usefixtures("always_again")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=ODD_ROWS,
+    types=st.tuples(st.sampled_from(TYPES), st.sampled_from(TYPES)),
+    options=st.fixed_dictionaries(
+        {
+            "to": st.sampled_from(TARGETS),
+            "preset": st.sampled_from(["faithful", *PRESETS]),
+            "side": st.sampled_from(["chosen", "rejected"]),
+            "policies": POLICIES,
+            "keep_columns": st.booleans(),
+        }
+    ),
+)
+def test_a_second_look_says_what_the_per_row_calls_say(
+    rows: list[tuple[str, str]], types: tuple[Any, Any], options: dict[str, Any]
+) -> None:
+    """Odd rows become what the per-row calls make of them, for every policy, whether columns finish them or not."""
+    dicts = [{"chosen": chosen, "rejected": rejected, "id": at} for at, (chosen, rejected) in enumerate(rows)]
+    texts = list(zip(*rows, strict=True)) or [(), ()]
+    columns = {
+        name: typed(list(side), kind) for name, side, kind in zip(("chosen", "rejected"), texts, types, strict=True)
+    }
+    table = pa.table(columns | {"id": pa.array(range(len(rows)), pa.int64())})
+
+    check_same(turnparse.convert_table(table, **options), one_by_one(dicts, **options))
+
+
+@pytest.mark.usefixtures("always_again")
+def test_a_row_of_a_second_look_that_does_not_fit_is_set_aside() -> None:
+    """A row that was finished, but whose columns the output cannot hold, is not written, and costs no neighbour."""
+    rows: list[dict[str, Any]] = [
+        {"chosen": chosen, "rejected": rejected, "id": at} for at, (chosen, rejected) in enumerate(PARTED[:5])
+    ]
+    converter = BatchConverter(Job.of(**OPTIONS | {"preset": "faithful", "keep_columns": True}))
+    batch = pa.RecordBatch.from_pylist([{name: row[name] for name in ("chosen", "rejected")} for row in rows])
+    layout = Layout.of_rows(converter, converter.judge(batch, rows))
+    rows[1]["id"] = rows[3]["id"] = "three"
+    judged, pieces = arrow_rows(converter, converter.judge(batch, rows), layout)
+
+    assert [one.index for one in judged.refused] == [1, 3]
+    assert pa.Table.from_batches(pieces)["id"].to_pylist() == [0, 2, 4]
+    assert int(judged.finished.sum()) == 3
+
+
+@pytest.mark.usefixtures("always_again")
+@pytest.mark.parametrize("ending", ["jsonl", "arrow"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=ODD_ROWS, broken=st.integers(0, 1), options=st.sampled_from(FILE_OPTIONS))
+def test_a_second_look_at_the_rows_of_a_file(
+    tmp_path_factory: pytest.TempPathFactory,
+    ending: str,
+    rows: list[tuple[str, str]],
+    broken: int,
+    options: dict[str, Any],
+) -> None:
+    """The same is true of files, also where a line that is no row makes all of them be decoded one by one."""
+    dicts = [{"chosen": chosen, "rejected": rejected, "id": at} for at, (chosen, rejected) in enumerate(rows)]
+    records, aside, counts = one_by_one(dicts, **options)
+    folder = tmp_path_factory.mktemp("rows")
+    lines = [json.dumps(row) for row in dicts] + ["no row"] * broken
+    (folder / "in.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    out = folder / f"out.{ending}"
+    summary = turnparse.convert(folder / "in.jsonl", out, **options)
+
+    assert summary.relations == counts.relations
+    assert summary.diagnostics == counts.diagnostics + Counter({"bad-json": 1} if broken else {})
+    assert summary.rows_set_aside == len(aside) + broken
+    if ending == "jsonl":
+        found = [json.loads(line) for line in out.read_text(encoding="utf-8").split("\n")[:-1]]
+    else:
+        with pa.ipc.open_file(out) as reader:
+            found = reader.read_all().to_pylist()
+    assert found == records
+
+
+@pytest.mark.usefixtures("always_again")
+@given(pair=st.one_of(parted_pairs(), regular_pairs()))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_second_look_finishes_what_no_policy_touches(pair: tuple[str, str]) -> None:
+    """Under `faithful` every pair is finished that is turns from start to end on both sides, without a system turn."""
+    table = pa.table({"chosen": [pair[0]], "rejected": [pair[1]]})
+    sides = [turnparse.parse(text) for text in pair]
+
+    if all(side.turns and not side.preamble for side in sides):
+        assert turnparse.convert_table(table, preset="faithful").regular == 1
+
+
+USER, BOT = "\n\nHuman:", "\n\nAssistant:"
+PARTED = [
+    (f"{USER} q{BOT} a{BOT} b", f"{USER} q{BOT} c"),  # uneven
+    (f"{USER} q{BOT} c", f"{USER} q{BOT} a{USER} r{BOT} b"),
+    (f"{USER} q{BOT} a", f"{USER} q{BOT} a{BOT} b"),  # extends
+    (f"{USER} q{BOT} a{USER} r{BOT} b", f"{USER} q{BOT} a{USER} s{BOT} b"),  # earlier
+    (f"{USER} q{BOT} a{USER} r{BOT} b", f"{USER} q{USER} a{USER} r{BOT} b"),  # by its speaker alone
+    (f"{USER} q{BOT} a{USER} r", f"{USER} q{BOT} a{BOT} r"),
+    (f"{USER} q{BOT} a", f"{USER}  q{BOT} a\n"),  # identical, but for white space
+    (f"{USER} q{BOT} a", f"{USER} q{BOT}"),
+    (f"{USER} q{USER} {BOT} a", f"{USER} q{USER} {BOT} b"),  # an empty turn
+    (f"{BOT} a{USER} q{BOT} a", f"{BOT} a{USER} q{BOT} b"),
+    (f"{USER} q", f"{USER} r"),  # no Assistant, nothing shared
+    (f"{USER} q{BOT} a{USER}", f"{USER} q{BOT} a{USER} r"),
+    (f"{USER} q{BOT} a{USER[:-1]}", f"{USER} q{BOT} b"),  # cut off
+    (f"{USER} q{BOT} a", f"{USER} q{BOT}{BOT[:-1]} "),
+    (f"{USER} q{BOT} a{BOT}{BOT[2:-1]}", f"{USER} q{BOT} b"),  # not cut off
+    (f"Be brief.{USER} q{BOT} a{BOT} b", f"{USER} q{BOT} b"),
+    ("", f"{USER} q{BOT} a"),
+    ("", ""),
+]
+
+
+@pytest.mark.usefixtures("always_again")
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("to", TARGETS)
+def test_pairs_that_part_in_every_way(preset: str, to: str) -> None:
+    """Each kind of odd pair, among regular ones or without, is counted and written as the per-row calls do it."""
+    rows = [dict(zip(("chosen", "rejected"), pair, strict=True)) for pair in PARTED]
+    regular = {"chosen": LONGER, "rejected": f"{LONGER}b"}
+    for some in (rows, rows[::-1] + [regular] * 99 + rows, *([regular, row] for row in rows)):
+        result = turnparse.convert_table(pa.Table.from_pylist(some), to=to, preset=preset)
+        check_same(result, one_by_one(some, to=to, preset=preset))
+        if some is rows and preset == "faithful":
+            # Those with a preamble, or a side without a turn, are left to the per-row calls.
+            assert result.regular == len(PARTED) - 3
+
+
+@pytest.mark.parametrize(
+    ("count", "regular"), [(_pair_columns.LEAST - 1, 0), (_pair_columns.LEAST, _pair_columns.LEAST)]
+)
+def test_few_odd_rows_are_not_worth_a_second_look(count: int, regular: int) -> None:
+    """A second look is taken where there are enough odd rows, or long ones; what is said of them is the same."""
+    rows = [{"chosen": LONGER, "rejected": f"{LONGER}\n\nAssistant: {at}"} for at in range(count)]
+    result = turnparse.convert_table(pa.Table.from_pylist(rows), preset="faithful")
+
+    assert result.regular == regular
+    check_same(result, one_by_one(rows, preset="faithful"))
+    rows = [{"chosen": LONGER, "rejected": f"{LONGER}\n\nAssistant: {'x' * _pair_columns.LEAST_BYTES}"}]
+    assert turnparse.convert_table(pa.Table.from_pylist(rows), preset="faithful").regular == 1
 
 
 @given(st.lists(TEXT.filter(lambda text: in_utf8((text,))) | regular_pairs().map(lambda pair: pair[0]), max_size=8))
@@ -227,6 +385,7 @@ def test_tables_of_other_libraries() -> None:
             turnparse.convert_table(other)
 
 
+@pytest.mark.usefixtures("always_again")
 def test_white_space_is_pythons() -> None:
     """Every character there is, at either end of a text, is stripped by columns exactly if `str.strip` strips it."""
     chars = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
@@ -234,7 +393,25 @@ def test_white_space_is_pythons() -> None:
     array = pa.array(texts)
     column = TextColumn.of(array)
 
-    assert column.stripped(column.starts, column.ends).array.to_pylist() == [text.strip() for text in texts]
+    for stripped in (column.stripped, column.stripped_apart):
+        assert stripped(column.starts, column.ends).array.to_pylist() == [text.strip() for text in texts]
+
+
+@pytest.mark.usefixtures("always_again")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.lists(st.sampled_from([" ", "  ", "x", "é", "\u2003", "\n", "\x7f"]), max_size=4).map("".join), max_size=6
+    )
+)
+def test_what_is_stripped_of_short_texts(texts: list[str]) -> None:
+    """Texts of white space alone, or of next to nothing, are stripped as `str.strip` does."""
+    column = TextColumn.of(pa.array(texts, pa.string()))
+
+    for stripped in (column.stripped, column.stripped_apart):
+        found = stripped(column.starts, column.ends)
+        assert found.array.to_pylist() == [text.strip() for text in texts]
+        assert (found.ends - found.starts).tolist() == [len(text.strip().encode()) for text in texts]
 
 
 @given(
@@ -383,6 +560,7 @@ def test_codes_that_are_only_counted(preset: str, to: str) -> None:
     assert result.regular == {"faithful": 5, "default": 3, "strict": 1}[preset]
 
 
+@pytest.mark.usefixtures("always_again")
 @pytest.mark.parametrize(
     "rejected",
     [
@@ -392,6 +570,9 @@ def test_codes_that_are_only_counted(preset: str, to: str) -> None:
         LONGER[:-3].encode() + b"\xff: b",
         b"\xff" + LONGER.encode(),
         b"no turns \x80",
+        LONGER[:-2].encode() + b"\x80",
+        LONGER[:-2].encode() + b" \x80 b",
+        LONGER[:-2].encode() + b" \xc3",
     ],
 )
 def test_bytes_that_are_no_text_on_the_rejected_side(rejected: bytes) -> None:
@@ -402,6 +583,61 @@ def test_bytes_that_are_no_text_on_the_rejected_side(rejected: bytes) -> None:
     for target in TARGETS:
         with pytest.raises(turnparse.ArgumentError, match="valid Arrow table"):
             turnparse.convert_table(pa.table({"chosen": good, "rejected": broken}), to=target)
+
+
+@pytest.mark.parametrize(
+    "sides",
+    [
+        (b"\xff", b"a"),
+        (b"a\xff", b"a"),
+        (b"no turns \xc3", b"\xa9"),
+        (LONGER.encode() + b"\xc3", b"\xa9" + LONGER.encode()),
+        (LONGER.encode() + b" \xc3", LONGER[:-2].encode() + b"\xa9"),
+    ],
+)
+@pytest.mark.parametrize("name", ["chosen", "rejected"])
+def test_characters_that_two_texts_share(sides: tuple[bytes, bytes], name: str) -> None:
+    """Texts are not checked one by one, yet one that is no UTF-8 is seen, also if the next one would make it so."""
+    good = pa.array([LONGER] * 3)
+    broken = pa.Array.from_buffers(pa.string(), 3, pa.array([*sides, LONGER.encode()], pa.binary()).buffers())
+    other = {"chosen": "rejected", "rejected": "chosen"}[name]
+    with pytest.raises(turnparse.ArgumentError, match="valid Arrow table"):
+        turnparse.convert_table(pa.table({name: broken, other: good}))
+
+
+PIECES = st.sampled_from(
+    [b"a", b"\n\nHuman:", "é".encode(), "日本".encode(), "\U0001f600".encode(), b"\xc3", b"\xa9", b"\x80"]
+)
+
+
+@given(st.lists(st.none() | st.lists(PIECES, max_size=6).map(b"".join), max_size=6), st.integers(1, 40))
+@example([b"\xc3", b"\xa9"], 40)
+@example([b"\n\nHuman: \xc3", b"\xa9"], 40)
+def test_utf8_is_checked_as_arrow_checks_it(texts: list[bytes | None], stretch: int) -> None:
+    """A column is found wrong exactly if Arrow finds it so, whatever the stretches that it is looked through in."""
+    binary = pa.array(texts, pa.binary())
+    array = pa.Array.from_buffers(pa.string(), len(texts), binary.buffers())
+
+    def passes(check: Any) -> bool:
+        try:
+            check()
+        except pa.ArrowInvalid:
+            return False
+        return True
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_buffers, "STRETCH", stretch)
+        found = passes(lambda: read_column(TextColumn.of(array), Markers(HH.table), check=True))
+    assert found == passes(lambda: array.validate(full=True))
+
+
+def test_bytes_below_a_null_are_no_text() -> None:
+    """What lies below a null need not be UTF-8."""
+    offsets = pa.py_buffer(np.array([0, 1, 2, 3], np.int32))
+    texts = pa.Array.from_buffers(pa.string(), 3, [pa.py_buffer(b"\x05"), offsets, pa.py_buffer(b"a\xffb")])
+    for sides in ((texts, pa.array(["x"] * 3)), (pa.array(["x"] * 3), texts)):
+        result = turnparse.convert_table(pa.table(dict(zip(("chosen", "rejected"), sides, strict=True))))
+        assert [row["codes"][0] for row in result.set_aside.to_pylist()].count("wrong-type") == 1
 
 
 @pytest.mark.parametrize("offsets", [[0, 9, 3, 30], [0, 10_000, 20, 30]])

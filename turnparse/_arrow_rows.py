@@ -139,21 +139,33 @@ def arrow_rows(
         return judged, []
     targets = [layout.schema.field(name) for name in (*converter.job.target.columns, *_metadata(layout))]
     schema = pa.schema(targets)
-    others = []
+    # Each batch here is in order; which row of the whole each of theirs is, is what the last step needs.
+    batches, places = [], []
+    if judged.regular.any():
+        batches.append(_batch_of(converter, judged, judged.columns, np.arange(len(judged.batch)), schema))
+        places.append(np.arange(len(judged.batch)))
+    if len(judged.again.rows):
+        batches.append(_batch_of(converter, judged, judged.again.columns, judged.again.rows, schema))
+        places.append(judged.again.rows)
     if judged.items:
-        others = [pa.RecordBatch.from_arrays(_columns_of(converter, judged, layout), schema=schema)]
-    pieces = others
-    if judged.columns and judged.regular.any():
-        columns = list(judged.columns)
-        if len(columns) < len(targets):
-            columns += _metadata_kept(converter, judged)
-        whole = pa.RecordBatch.from_arrays(columns[: len(targets)], schema=schema)
-        # Where each row comes from: its own place in the batch, or, after all of that, its place among the others.
-        source = np.arange(len(judged.batch))
-        source[judged.written] = len(judged.batch) + np.arange(len(judged.written))
-        pieces = _gathered([whole, *others], source[order])
+        batches.append(pa.RecordBatch.from_arrays(_columns_of(converter, judged, layout), schema=schema))
+        places.append(np.array(judged.written))
+    # Of a row that stands in several batches the last is meant: the first holds something or other there.
+    source = np.empty(len(judged.batch), np.int64)
+    begin = 0
+    for at in places:
+        source[at] = begin + np.arange(len(at))
+        begin += len(at)
+    pieces = batches if len(batches) == 1 and len(batches[0]) == len(order) else _gathered(batches, source[order])
     more = _more_columns(converter, judged, layout, order, place)
     return judged, _widened(pieces, more, layout.schema) if more else pieces
+
+
+def _batch_of(converter: BatchConverter, judged: Judged, columns: list[Any], rows: Places, schema: Any) -> Any:
+    """Return the *columns* of *rows*, which were finished by columns, as a `pyarrow.RecordBatch` of *schema*."""
+    if len(columns) < len(schema):
+        columns = [*columns, *_metadata_kept(converter, judged, rows)]
+    return pa.RecordBatch.from_arrays(columns[: len(schema)], schema=schema)
 
 
 def _metadata(layout: Layout) -> Sequence[str]:
@@ -162,9 +174,9 @@ def _metadata(layout: Layout) -> Sequence[str]:
 
 def _order(judged: Judged) -> Places:
     """Return the rows that are written, ascending."""
-    rows = judged.regular.copy()
+    rows = judged.finished
     rows[judged.written] = True
-    return np.flatnonzero(rows)
+    return rows.nonzero()[0]
 
 
 def _kept(converter: BatchConverter, judged: Judged, order: Places) -> list[dict[str, Any]]:
@@ -243,12 +255,12 @@ def _columns_of(converter: BatchConverter, judged: Judged, layout: Layout) -> li
     return columns
 
 
-def _metadata_kept(converter: BatchConverter, judged: Judged) -> list[Any]:
-    """Return metadata columns for regular rows that are no attempts: what travels along under such a name, else null."""
-    rows: list[Mapping[str, Any]] = [{}] * len(judged.batch)
+def _metadata_kept(converter: BatchConverter, judged: Judged, places: Places) -> list[Any]:
+    """Return metadata columns for rows that are no attempts: what travels along under such a name, else null."""
+    rows: list[Mapping[str, Any]] = [{}] * len(places)
     if judged.originals is not None and converter.job.keep_columns:
-        for index in np.flatnonzero(judged.regular).tolist():
-            rows[index] = judged.row(index)
+        finished = judged.finished
+        rows = [judged.row(index) if finished[index] else {} for index in places.tolist()]
     return [pa.array([row.get(name) for row in rows], kind) for name, kind in METADATA_TYPES.items()]
 
 
@@ -301,13 +313,15 @@ def _gathered(batches: list[Any], source: Any) -> list[Any]:
     if ROWS_PER_SLICE * len(cuts) > len(source):
         table = pa.Table.from_batches(batches).combine_chunks().take(pa.array(source))
         return list(table.combine_chunks().to_batches())
-    first = len(batches[0])
+    first = np.cumsum([0, *map(len, batches)])
     pieces = []
     for begin, end in pairwise(edges):
-        at = int(source[begin])
-        # A run that goes from one batch on into the next is two slices.
-        inside = min(end - begin, first - at) if at < first else end - begin
-        pieces.append(batches[0].slice(at, inside) if at < first else batches[1].slice(at - first, inside))
-        if inside < end - begin:
-            pieces.append(batches[1].slice(0, end - begin - inside))
+        at, left = int(source[begin]), end - begin
+        # A run that goes on from one batch into the next is several slices.
+        for number in range(int(np.searchsorted(first, at, side="right")) - 1, len(batches)):
+            inside = min(left, int(first[number + 1]) - at)
+            pieces.append(batches[number].slice(at - int(first[number]), inside))
+            at, left = at + inside, left - inside
+            if not left:
+                break
     return pieces

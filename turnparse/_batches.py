@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Final, Protocol
 
@@ -19,6 +21,7 @@ from turnparse._errors import RowError, TurnparseError, escape
 from turnparse._job import Job, Judgement, unread
 from turnparse._message_columns import is_whole, pair_messages, whole_messages
 from turnparse._model import Message
+from turnparse._pair_columns import SecondLook, look_again, worth_it
 from turnparse._policies import Item
 from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT
 from turnparse._render import render
@@ -71,6 +74,7 @@ class Judged:
         regular: which rows the columns reader finished; length rows.
         columns: the target's columns, and metadata if the batch has it; each of length rows. In rows that are not
             regular they hold something or other.
+        again: the rows that the columns reader finished at a second look, with columns of their own.
         written: the other rows that are to be written, as places in the batch, ascending.
         judgements: what was made of each of *written*.
         refused: the rows that are set aside, in order.
@@ -81,10 +85,18 @@ class Judged:
     originals: Originals | None
     regular: Mask
     columns: list[Any]
+    again: SecondLook
     written: list[int]
     judgements: list[Judgement]
     refused: list[Refused]
     counts: Summary
+
+    @property
+    def finished(self) -> Mask:
+        """Which rows were finished by columns, at the first look or the second; length rows."""
+        finished = self.regular.copy()
+        finished[self.again.rows] = True
+        return finished
 
     @property
     def items(self) -> list[Item]:
@@ -117,6 +129,7 @@ class Judged:
         return attrs.evolve(
             self,
             regular=regular,
+            again=self.again.without(misfits),
             written=[self.written[at] for at in left],
             judgements=[self.judgements[at] for at in left],
             refused=sorted(self.refused + refused, key=lambda one: one.index),
@@ -178,50 +191,54 @@ class BatchConverter:
         attempts = columns.transcript in names and (columns.transcript == TRANSCRIPT or not KEYS.isdisjoint(names))
         return self.job.target.metadata and attempts
 
-    def judge(self, batch: Any, originals: Originals | None = None) -> Judged:
+    def judge(self, batch: Any, originals: Originals | None = None, *, check: bool = False) -> Judged:
         """Return what is to become of the rows of *batch*, a `pyarrow.RecordBatch`.
 
         Args:
             batch: the columns of texts that are read, and what else there is.
             originals: the rows as JSON has them, if they were decoded one by one; where one is no row of the batch's
                 kind the batch holds null.
+            check: whether the texts that `checks` names are still to be looked through.
         """
-        reading, columns = self._regular(batch, originals)
-        regular = reading.regular
-        odd = np.flatnonzero(~regular)
+        reading, columns, again = self._regular(batch, originals, check=check)
+        regular = reading.regular.copy()
+        regular[again.rows] = True
+        odd = (~regular).nonzero()[0]
         counts = Summary(rows_in=len(batch))
         written: list[int] = []
         judgements: list[Judgement] = []
         refused: list[Refused] = []
         rows = self.rows(batch, odd) if originals is None else [originals[index] for index in odd.tolist()]
-        for index, row in zip(odd.tolist(), rows, strict=True):
-            judgement = self._judged(row)
-            counts.diagnostics.update(judgement.codes)
-            if judgement.relation is not None:
-                counts.relations[judgement.relation] += 1
-            if judgement.item is None or judgement.message:
-                refused.append(Refused(index, judgement))
-            else:
-                written.append(index)
-                judgements.append(judgement)
-        finished = len(batch) - len(odd)
-        counts.diagnostics.update(reading.counts)
-        if finished:
+        with _no_collections():
+            for index, row in zip(odd.tolist(), rows, strict=True):
+                judgement = self._judged(row)
+                counts.diagnostics.update(judgement.codes)
+                if judgement.relation is not None:
+                    counts.relations[judgement.relation] += 1
+                if judgement.item is None or judgement.message:
+                    refused.append(Refused(index, judgement))
+                else:
+                    written.append(index)
+                    judgements.append(judgement)
+        finished = len(batch) - len(odd) - len(again.rows)
+        for found in (reading.counts, again.codes):
+            counts.diagnostics.update(found)
+        counts.relations.update(again.relations)
+        if len(odd) < len(batch):
             clashes = self._clashes(batch, originals, regular)
             if clashes:
                 counts.diagnostics["column-clash"] += clashes
             if self.job.columns.chosen in batch.schema.names:
                 counts.relations["last-turn"] += finished
-        return Judged(batch, originals, regular, columns, written, judgements, refused, counts)
+        return Judged(batch, originals, reading.regular, columns, again, written, judgements, refused, counts)
 
     def checks(self, name: str, batch: Any) -> bool:
         """Tell whether `judge` itself looks through the texts of the column *name* of *batch*: that they are UTF-8.
 
-        It does so with the rejected sides of pairs, of which the columns reader reads only what differs.
+        It does so with the sides of pairs: what they share is looked through once, while it is read.
         """
-        columns = self.job.columns
-        pairs = columns.chosen in batch.schema.names and name == columns.rejected
-        return pairs and self.by_columns and not self.job.keep_columns
+        pair = {self.job.columns.chosen, self.job.columns.rejected}
+        return name in pair and pair <= set(batch.schema.names) and self.by_columns and not self.job.keep_columns
 
     def is_mixed(self, names: Sequence[str]) -> bool:
         """Tell whether what travels along is another matter for each row, since rows may be of several kinds."""
@@ -282,32 +299,46 @@ class BatchConverter:
         """The codes that are only counted where the columns reader finds them: the policies do nothing about them."""
         return frozenset(code for code in REPORTED if self.job.policies[code] == "keep")
 
-    def _regular(self, batch: Any, originals: Originals | None) -> tuple[Finished, list[Any]]:
-        """Return which rows are regular, and the target's columns; in other rows they hold something or other."""
-        none = Finished.none(len(batch))
+    @cached_property
+    def counted(self) -> frozenset[str]:
+        """The codes of which the policies only say that they are counted."""
+        return frozenset(code for code, value in self.job.policies.items() if value in ("keep", "report"))
+
+    def _regular(
+        self, batch: Any, originals: Originals | None, *, check: bool
+    ) -> tuple[Finished, list[Any], SecondLook]:
+        """Return which rows are regular, and the target's columns, with something or other in other rows; and more rows."""
+        none: tuple[Finished, list[Any], SecondLook] = Finished.none(len(batch)), [], SecondLook.none()
         if self.markers is None or not self.takes_regular:
-            return none, []
+            return none
         if originals is None and self.is_mixed(batch.schema.names):
-            return none, []
+            return none
         kind, _ = self.kind(batch.schema.names)
         if kind == "pair":
-            return self._regular_pairs(batch)
+            return self._regular_pairs(batch, self.markers, check=check)
         names = (self.job.columns.transcript, self.job.columns.text)
         name = next((name for name in names if name in batch.schema.names), "")
-        return (none, []) if kind is None else self._regular_texts(batch, name, kind)
+        return none if kind is None else (*self._regular_texts(batch, name, kind), SecondLook.none())
 
-    def _regular_pairs(self, batch: Any) -> tuple[Finished, list[Any]]:
+    def _regular_pairs(self, batch: Any, markers: Markers, *, check: bool) -> tuple[Finished, list[Any], SecondLook]:
+        target, side = self.job.target, self.job.side
         chosen, rejected = (_text(batch.column(name)) for name in (self.job.columns.chosen, self.job.columns.rejected))
-        if chosen is None or rejected is None or self.markers is None or "pair" not in self.job.target.takes:
-            return Finished.none(len(batch)), []
-        parts = self.job.target.columns.values()
+        if chosen is None or rejected is None or "pair" not in target.takes:
+            return Finished.none(len(batch)), [], SecondLook.none()
+        parts = target.columns.values()
         whole = any(map(is_whole, parts))
         sides = TextColumn.of(chosen), TextColumn.of(rejected)
-        pairs = read_pairs(*sides, self.markers, whole=whole, kept=self.kept)
-        columns = [pair_messages(pairs, part, self.job.side) for part in parts]
+        pairs = read_pairs(*sides, markers, whole=whole, kept=self.kept, check=check)
+        finished = pairs.finished.without_nulls(chosen, rejected)
+        columns = [pair_messages(pairs, part, side) for part in parts]
+        odd = Finished(pairs.turns.sound & ~finished.regular, {}).without_nulls(chosen, rejected).regular.nonzero()[0]
+        again = SecondLook.none()
+        if worth_it(sides, odd):
+            again = look_again(chosen, rejected, odd, markers, target, side, self.counted)
         if self.has_metadata(batch.schema.names):
             columns += [pa.nulls(len(batch), kind) for kind in METADATA_TYPES.values()]
-        return pairs.finished.without_nulls(chosen, rejected), columns
+            again.columns.extend(pa.nulls(len(again.rows), kind) for kind in METADATA_TYPES.values())
+        return finished, columns, again
 
     def _regular_texts(self, batch: Any, name: str, kind: Kind) -> tuple[Finished, list[Any]]:
         none = Finished.none(len(batch))
@@ -345,6 +376,19 @@ class BatchConverter:
             else:
                 return None
         return found
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Put off Python's search for cycles, which walks all that is left of rows: they have none, and are all left."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def rows_of(batch: Any) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ where these are right.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -18,16 +18,23 @@ Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
 Kinds = npt.NDArray[np.int8]
 Mask = npt.NDArray[np.bool_]
+Check = Callable[[int, int], object]
 Words = npt.NDArray[np.uint64]
 
 WORD: Final = 8
 """Bytes compared at a time: what one load of a 64-bit machine takes."""
 
-BLOCK: Final = 1 << 17
+SPAN: Final = 2 * WORD
+"""Bytes looked at around a sign: to fetch two words costs no more than to fetch one."""
+
+BLOCK: Final = 1 << 18
 """Bytes compared at a time: the result stays in a core's own cache until its bits are packed."""
 
-STRETCH: Final = 1 << 19
+STRETCH: Final = 1 << 21
 """Bytes looked through at a time: all that this takes is small enough that no memory need be asked for anew."""
+
+ALL: Final = (1 << 64) - 1
+"""All bits of a word."""
 
 GROUP: Final = 32
 """Bytes of which one number tells where something is among them."""
@@ -75,21 +82,14 @@ def _places(data: Bytes, byte: int, before: Mask) -> Places:
         byte: the byte to look for.
         before: whether each byte may stand before it.
     """
-    found = []
-    for begin in range(0, max(1, len(data)), STRETCH):
-        stretch = data[begin : begin + STRETCH]
-        bits = _bits(stretch, byte)
-        groups = bits.view(np.uint32)
-        if DENSE * np.count_nonzero(groups) > len(groups) > DENSE:
-            # Of a byte at the very beginning of a stretch, what stands before it is not asked.
-            passes = stretch == byte
-            passes[1:] &= before.take(stretch[:-1])
-            bits = np.packbits(np.append(passes, np.zeros(-len(passes) % GROUP, np.bool_)), bitorder="little")
-        places = _ones(bits)
-        if begin:
-            places += begin
-        found.append(places)
-    return np.concatenate(found) if len(found) > 1 else found[0]
+    bits = _bits(data, byte)
+    groups = bits.view(np.uint32)
+    if DENSE * np.count_nonzero(groups) > len(groups) > DENSE:
+        # Of a byte at the very beginning, what stands before it is not asked.
+        passes = data == byte
+        passes[1:] &= before.take(data[:-1])
+        bits = np.packbits(np.append(passes, np.zeros(-len(passes) % GROUP, np.bool_)), bitorder="little")
+    return _ones(bits)
 
 
 def _bits(data: Bytes, byte: int) -> Bytes:
@@ -141,18 +141,17 @@ class _Literal:
     Attributes:
         content: the string.
         before: how many of its bytes stand before its sign.
-        mask: which bytes of the word that ends with the sign are the string's.
-        word: what that word must be then.
+        masks: which bytes are the string's of each of the two words, of `SPAN` bytes together, that end with the sign.
+        words: what these must be then.
         rest: the places in the string of bytes, or of whole words where it has any, that are to be compared besides.
     """
 
     def __init__(self, content: bytes, sign: int) -> None:
         self.content = content
         self.before = content.rindex(sign)
-        part = content[max(0, self.before + 1 - WORD) : self.before + 1]
-        self.mask = _word((b"\xff" * len(part)).rjust(WORD, b"\0"))
-        self.word = _word(part.rjust(WORD, b"\0"))
-        self.whole = len(part) == WORD
+        part = content[max(0, self.before + 1 - SPAN) : self.before + 1]
+        self.masks = np.frombuffer((b"\xff" * len(part)).rjust(SPAN, b"\0"), np.uint64)
+        self.words = np.frombuffer(part.rjust(SPAN, b"\0"), np.uint64)
         done = range(self.before + 1 - len(part), self.before + 1)
         if len(content) < WORD:
             self.rest = [at for at in range(len(content)) if at not in done]
@@ -160,6 +159,15 @@ class _Literal:
             # The last word may overlap the one before it.
             starts = {*range(0, len(content) - WORD, WORD), len(content) - WORD}
             self.rest = sorted(at for at in starts if not {at, at + WORD - 1} <= set(done))
+
+    def among(self, words: npt.NDArray[Any]) -> Mask:
+        """Return where the two *words* that end with each sign are what they must be."""
+        right = np.ones(len(words), np.bool_)
+        for number, (mask, word) in enumerate(zip(self.masks.tolist(), self.words.tolist(), strict=True)):
+            if mask:
+                there = words[:, number]
+                right &= (there if mask == ALL else there & mask) == word
+        return right
 
     def stands(self, data: Bytes, words: npt.NDArray[Any], at: Places) -> Mask:
         """Return whether the rest of the string is right where it would begin at the places *at*."""
@@ -183,7 +191,7 @@ class Literals:
 
     def __init__(self, literals: Sequence[bytes]) -> None:
         self.literals = list(literals)
-        self._reach = max(WORD, *map(len, literals))
+        self._reach = max(SPAN, *map(len, literals))
         signs = _signs(literals)
         self._parts = [_Literal(literal, sign) for literal, sign in zip(literals, signs, strict=True)]
         self._offsets = np.array([part.before for part in self._parts])
@@ -194,11 +202,23 @@ class Literals:
         order = sorted(range(len(signs)), key=lambda kind: len(literals[kind]))
         self._groups = {sign: [kind for kind in order if signs[kind] == sign] for sign in dict.fromkeys(signs)}
 
-    def find(self, data: Bytes) -> tuple[Places, Kinds]:
-        """Return where the literals stand in *data*, ascending, and which each is, as an index."""
+    def find(self, data: Bytes, check: Check | None = None) -> tuple[Places, Kinds]:
+        """Return where the literals stand in *data*, ascending, and which each is, as an index.
+
+        Args:
+            data: the bytes.
+            check: what each stretch of them is shown to before, while it is in a core's own cache, if anything.
+        """
         found = []
-        for sign, members in self._groups.items():
-            found.append(self._confirmed(data, _places(data, sign, self._before[sign]), members))
+        for begin in range(0, max(1, len(data)), STRETCH):
+            stretch = data[begin : begin + STRETCH]
+            if check is not None:
+                check(begin, begin + len(stretch))
+            for sign, members in self._groups.items():
+                signs = _places(stretch, sign, self._before[sign])
+                if begin:
+                    signs += begin
+                found.append(self._confirmed(data, signs, members))
         places, kinds = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
         if (places[1:] <= places[:-1]).any():
             order = np.argsort(places, kind="stable")
@@ -229,10 +249,11 @@ class Literals:
     def _mark(self, data: Bytes, signs: Places, members: list[int], kind: Kinds) -> None:
         """Write into *kind* which of the literals *members* stands around each of *signs*, counted from 1."""
         words = _words(data)
-        last = words[signs - (WORD - 1)]
+        spans = np.ndarray((len(data) - SPAN + 1,), f"V{SPAN}", data, strides=(1,))
+        last = spans[signs - (SPAN - 1)].view(np.uint64).reshape(-1, SPAN // WORD)
         for member in members:
             part = self._parts[member]
-            right = (last if part.whole else last & part.mask) == part.word
+            right = part.among(last)
             if part.rest:
                 right &= kind == 0
                 hits = right.nonzero()[0]

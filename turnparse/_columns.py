@@ -49,6 +49,7 @@ class Markers:
         # space that it begins with where it stands first.
         ends = {marker.literal.rstrip() for marker in unanchored if marker.literal[-1:].isspace()}
         heads = ends.union(table.cut_off_heads)
+        self.cut_offs = Affixes([head.encode() for head in table.cut_off_heads], at_end=True)
         self.heads = Affixes([head.encode() for head in heads], at_end=True)
         self.whole_heads = sorted({head.lstrip().encode() for head in heads if head[:1].isspace()})
         spaced = [marker.literal for marker in unanchored if marker.literal[:1].isspace()]
@@ -94,9 +95,10 @@ class ColumnTurns:
         body: where the text after it begins; length turns.
         first: the first turn of each row, and one past the last of the last row; length rows + 1.
         filled: whether each row has any turn; length rows.
-        regular: whether each row has nothing structurally odd about it, but for `repeated` and what an empty content
+        sound: whether each row is turns of Humans and Assistants from its start to its end; length rows.
+        regular: whether it has nothing structurally odd about it besides, but for `repeated` and what an empty content
             is; length rows.
-        repeated: the regular rows in which a speaker has two turns in a row, ascending.
+        repeated: the rows in which a speaker has two turns in a row, ascending.
     """
 
     column: TextColumn
@@ -105,6 +107,7 @@ class ColumnTurns:
     body: Places
     first: Places
     filled: Mask
+    sound: Mask
     regular: Mask
     repeated: Places
 
@@ -151,29 +154,45 @@ class ColumnTurns:
         if not len(self.place):
             return TextColumn.of(pa.array([""] * len(self.column), pa.string()))
         begins = np.where(self.filled, self.body.take(self.last, mode="clip"), self.column.ends)
-        return self.column.stripped(np.minimum(begins, self.column.ends), self.column.ends)
+        return self.column.stripped_apart(np.minimum(begins, self.column.ends), self.column.ends)
 
 
-def read_column(column: TextColumn, markers: Markers) -> ColumnTurns:
-    """Return the turns of a column of texts."""
-    place, kind = markers.literals.find(column.data)
+def read_column(column: TextColumn, markers: Markers, *, check: bool = False) -> ColumnTurns:
+    """Return the turns of a column of texts.
+
+    Args:
+        column: the texts.
+        markers: the dialect's.
+        check: whether it is still to be seen that they are UTF-8.
+
+    Raises:
+        pyarrow.ArrowInvalid: if they are not.
+    """
+    place, kind = markers.literals.find(column.data, column.check if check else None)
     role = markers.roles.take(kind)
     body = place + markers.lengths.take(kind)
     first = np.append(np.searchsorted(place, column.starts), len(place))
-    filled = first[1:] > first[:-1]
-    if not len(place):
-        return ColumnTurns(column, place, role, body, first, filled, filled, first[:0])
     begin, last = first[:-1], first[1:] - 1
-    # Rows without a turn have those of a neighbour here; they are not regular whatever these are.
-    regular = filled & (place.take(begin, mode="clip") == column.starts) & (role.take(begin, mode="clip") == USER)
-    regular &= (role.take(last, mode="clip") == ASSISTANT) & (body.take(last, mode="clip") <= column.ends)
-    regular[rows_of(first, np.flatnonzero(body[:-1] > place[1:]))] = False
-    regular[rows_of(first, np.flatnonzero(role > ASSISTANT))] = False
-    again = np.flatnonzero(role[1:] == role[:-1]) + 1
+    filled = begin <= last
+    if not len(place):
+        if check:
+            column.check_starts(np.arange(len(column)))
+        return ColumnTurns(column, place, role, body, first, filled, filled, filled, first[:0])
+    # Rows without a turn have those of a neighbour here; they are not sound whatever these are.
+    sound = filled & (place.take(begin, mode="clip") == column.starts)
+    if check:
+        # Where a marker stands a text begins with a character.
+        column.check_starts((~sound).nonzero()[0])
+    sound &= body.take(last, mode="clip") <= column.ends
+    for odd in (body[:-1] > place[1:], role > ASSISTANT):
+        if odd.any():
+            sound[rows_of(first, odd.nonzero()[0])] = False
+    regular = sound & (role.take(begin, mode="clip") == USER) & (role.take(last, mode="clip") == ASSISTANT)
+    again = (role[1:] == role[:-1]).nonzero()[0] + 1
     repeated = rows_of(first, again)
     if len(again):
         repeated = np.unique(repeated[first[repeated] < again])
-    return ColumnTurns(column, place, role, body, first, filled, regular, repeated[regular[repeated]])
+    return ColumnTurns(column, place, role, body, first, filled, sound, regular, repeated)
 
 
 def rows_of(first: Places, turns: Places) -> Places:
@@ -257,7 +276,13 @@ class PairTurns:
 
 
 def read_pairs(
-    chosen: TextColumn, rejected: TextColumn, markers: Markers, *, whole: bool = False, kept: Collection[str] = ()
+    chosen: TextColumn,
+    rejected: TextColumn,
+    markers: Markers,
+    *,
+    whole: bool = False,
+    kept: Collection[str] = (),
+    check: bool = False,
 ) -> PairTurns:
     """Return the turns of two columns; what the sides of a row share is read once, on the chosen side.
 
@@ -271,11 +296,12 @@ def read_pairs(
         markers: the dialect's.
         whole: whether sides will be asked for whole: their turns are then copied together.
         kept: which codes of `REPORTED` are only counted.
+        check: whether it is still to be seen that the chosen sides are UTF-8.
 
     Raises:
-        pyarrow.ArrowInvalid: if a regular row's rejected side is no UTF-8, given that the chosen side is.
+        pyarrow.ArrowInvalid: if a chosen side is no UTF-8, or a regular row's rejected side.
     """
-    turns = read_column(chosen, markers)
+    turns = read_column(chosen, markers, check=check)
     regular = turns.regular.copy()
     if not len(turns.place):
         return PairTurns(turns, turns.answers, rejected, rejected.ends, Finished.of(regular, {}, kept))
@@ -288,9 +314,9 @@ def read_pairs(
     # Elsewhere the seam may lie anywhere, inside a character too.
     odd = ~regular
     seam[odd] = rejected.ends[odd]
-    answers, responses = turns.answers, rejected.stripped(seam, rejected.ends)
-    responses.array.validate(full=True)
-    inner, _ = markers.literals.find(responses.data)
+    answers, responses = turns.answers, rejected.stripped_apart(seam, rejected.ends)
+    # Stripped texts begin with a character, or Arrow would not have stripped them.
+    inner, _ = markers.literals.find(responses.data, responses.check)
     regular[rows_of(np.append(responses.starts, len(responses.data)), inner)] = False
     near = markers.uncovered(responses, rejected, seam)
     if len(near):

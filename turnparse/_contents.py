@@ -15,6 +15,21 @@ from turnparse._buffers import Bytes, Mask, Places
 MOST_NARROW: Final = np.iinfo(np.int32).max
 """Bytes that offsets of 32 bits can tell apart."""
 
+SPACE: Final = ord(" ")
+FIRST_SIGN: Final = np.uint8(ord("!"))
+LAST_SIGN: Final = np.uint8(ord("~"))
+"""The bytes from the first to the last are visible characters of ASCII, which nothing strips."""
+
+APART: Final = 1 << 21
+"""Bytes of texts that a core's own cache does not hold."""
+
+LONGEST: Final = 4
+"""Bytes of a character in UTF-8."""
+
+GOES_ON_BITS: Final = 0b1100_0000
+GOES_ON: Final = 0b1000_0000
+"""What these bits are in all bytes of a character but the first."""
+
 
 @attrs.frozen
 class TextColumn:
@@ -55,6 +70,41 @@ class TextColumn:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def check(self, begin: int, end: int) -> None:
+        """Check that the bytes between *begin* and *end* are UTF-8, but for characters that go on beyond.
+
+        Whoever checks all bytes, one stretch behind the other, and `check_starts`, has checked all texts.
+
+        Raises:
+            pyarrow.ArrowInvalid: if a text is not; bytes that are no text's do not count.
+        """
+        begin, end = self._character(begin), self._character(end)
+        offsets = pa.py_buffer(np.array([begin, end], np.int64))
+        try:
+            whole = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, pa.py_buffer(self.data)])
+            whole.validate(full=True)
+        except pa.ArrowInvalid:
+            self.array.validate(full=True)
+
+    def check_starts(self, rows: Places) -> None:
+        """Check that none of the texts *rows* begins inside a character.
+
+        Raises:
+            pyarrow.ArrowInvalid: if a text does and is no UTF-8 therefore.
+        """
+        if len(rows) and len(self.data):
+            starts = self.starts.take(rows)
+            inside = _goes_on(self.data.take(starts, mode="clip"))
+            if (inside & (starts < self.ends.take(rows))).any():
+                self.array.validate(full=True)
+
+    def _character(self, at: int) -> int:
+        """Return where the character begins that goes on at *at*: at most three bytes before."""
+        before = at
+        while 0 < before < len(self.data) and at - before < LONGEST - 1 and _goes_on(self.data[before]):
+            before -= 1
+        return before
+
     def spans(self, begins: Places, ends: Places, gaps: Any = None) -> Any:
         """Return the bytes between *begins* and *ends*, ascending, as a `pyarrow.Array`, without copying.
 
@@ -90,13 +140,46 @@ class TextColumn:
         places = offsets.astype(np.int64)
         return TextColumn(array, np.frombuffer(data, np.uint8)[: places[-1]], places[:-1], places[1:])
 
+    def stripped_apart(self, begins: Places, ends: Places) -> TextColumn:
+        """Return the same as `stripped`: in less time if spans are far apart, and hold nothing to strip but one space.
+
+        Arrow waits for memory at either end of each span in turn; here all beginnings are fetched at once, and all ends.
+        """
+        if len(self.data) < APART or not len(begins):
+            return self.stripped(begins, ends)
+        starts, stops = begins + (self.data.take(begins, mode="clip") == SPACE), ends.copy()
+        odd = starts > stops
+        for outermost in (starts, stops - 1):
+            # Below the first sign bytes wrap around.
+            odd |= self.data.take(outermost, mode="clip") - FIRST_SIGN > LAST_SIGN - FIRST_SIGN
+        near = odd.nonzero()[0]
+        if len(near):
+            spans = self.spans(begins.take(near), ends.take(near)).take(_evens(len(near).bit_length())[: len(near)])
+            left = pc.utf8_ltrim_whitespace(spans)
+            whole, both = TextColumn.of(left), TextColumn.of(pc.utf8_rtrim_whitespace(left))
+            starts[near] = ends.take(near) - (whole.ends - whole.starts)
+            stops[near] = starts.take(near) + (both.ends - both.starts)
+        every = _evens(len(begins).bit_length())[: len(begins)]
+        return TextColumn.of(self.spans(starts, stops).take(every))
+
     @property
     def filled(self) -> Mask:
         """Whether there is anything in each text; length rows."""
         return self.starts < self.ends
 
 
+def _goes_on(byte: Any) -> Any:
+    """Tell whether *byte* is one that goes on with a character."""
+    return (byte & GOES_ON_BITS) == GOES_ON
+
+
 @cache
 def _every_other(bits: int) -> Any:
     """Return which of two to the power of *bits* elements twice over are not null: the even ones."""
     return pa.py_buffer(np.full(max(1, (2 << bits) // 8), 0b01010101, np.uint8))
+
+
+@cache
+def _evens(bits: int) -> Any:
+    """Return the even numbers below two to the power of *bits* twice over."""
+    return pa.array(np.arange(0, 2 << bits, 2, dtype=np.int64))

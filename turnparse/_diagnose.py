@@ -80,7 +80,7 @@ def structural(transcript: Transcript) -> list[Finding]:
     if transcript.failed_at is not None:
         return [("not-in-dialect", transcript.failed_at, len(preamble), None)]
     found: list[Finding] = []
-    if preamble.strip():
+    if preamble and transcript.system_content:
         found.append(("preamble", 0, len(preamble), None))
     elif preamble and turns:
         found.append(("blank-preamble", 0, len(preamble), None))

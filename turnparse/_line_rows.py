@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from math import isfinite
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 
 from turnparse._arrow_rows import Place, kept_of_regular
 from turnparse._batches import METADATA_TYPES, BatchConverter, Judged
+from turnparse._buffers import Places
 from turnparse._errors import RowError
 from turnparse._job import PROVENANCE, Judgement, unread
 from turnparse._json_lines import Lines, json_lines
@@ -30,28 +32,47 @@ def line_rows(converter: BatchConverter, judged: Judged, place: Place) -> tuple[
     Returns:
         The rows as they are judged then, and the lines.
     """
-    lines: dict[int, bytes] = {}
+    lines: dict[int, Line] = {}
     misfits: dict[int, Judgement] = {}
     for index, judgement in zip(judged.written, judged.judgements, strict=True):
         try:
             lines[index] = dumped(_record(converter, judged, index, judgement, place))
         except (ValueError, RecursionError) as error:
             misfits[index] = _unwritable(error)
-    regular = np.flatnonzero(judged.regular)
-    found = json_lines(_columns(converter, judged, place), judged.regular) if len(regular) else None
-    if found is not None and converter.job.keep_columns:
-        for number, index in enumerate(regular.tolist()):
-            line = bytes(found.data[found.offsets[number] : found.offsets[number + 1]])
+    regular = judged.regular.nonzero()[0]
+    everywhere = np.arange(len(judged.batch))
+    found = (
+        json_lines(_columns(converter, judged, judged.columns, everywhere, place), judged.regular)
+        if len(regular)
+        else None
+    )
+    finished = {}
+    if len(judged.again.rows):
+        again = json_lines(_columns(converter, judged, judged.again.columns, judged.again.rows, place))
+        finished = _by_row(again, judged.again.rows)
+    if converter.job.keep_columns:
+        if found is not None:
+            finished |= _by_row(found, regular)
+            found = None
+        for index, line in finished.items():
             try:
-                lines[index] = _with_more(line, converter, judged, index, place)
+                lines[index] = _with_more(bytes(line), converter, judged, index, place)
             except (ValueError, RecursionError) as error:
                 misfits[index] = _unwritable(error)
-        lines = dict(sorted(lines.items()))
-        found = None
-    return judged.without(misfits), _merged(lines, regular, found)
+    else:
+        lines |= finished
+    return judged.without(misfits), _merged(dict(sorted(lines.items())), regular, found)
 
 
-def _merged(lines: Mapping[int, bytes], regular: Any, found: Lines | None) -> list[Line]:
+def _by_row(lines: Lines, rows: Places) -> dict[int, Line]:
+    """Return *lines* as {row: line}."""
+    return {
+        index: lines.data[begin:end]
+        for index, (begin, end) in zip(rows.tolist(), pairwise(lines.offsets.tolist()), strict=True)
+    }
+
+
+def _merged(lines: Mapping[int, Line], regular: Any, found: Lines | None) -> list[Line]:
     """Return *lines*, {row: line}, with those *found* of the *regular* rows between them."""
     if found is None:
         return list(lines.values())
@@ -109,12 +130,12 @@ def _origin(converter: BatchConverter, index: int, place: Place) -> dict[str, An
     return dict(zip(PROVENANCE, (place.source, line), strict=True))
 
 
-def _columns(converter: BatchConverter, judged: Judged, place: Place) -> Any:
-    """Return what is written of regular rows by columns: where columns travel along, only what comes before these."""
+def _columns(converter: BatchConverter, judged: Judged, columns: list[Any], rows: Places, place: Place) -> Any:
+    """Return what is written of *rows* by *columns*: where columns travel along, only what comes before these."""
     names = _names(converter, judged)
-    columns = judged.columns[: len(names)]
+    columns = columns[: len(names)]
     if converter.job.provenance and not converter.job.keep_columns:
-        columns += place.columns(np.arange(len(judged.batch)))
+        columns += place.columns(rows)
         names += PROVENANCE
     return pa.RecordBatch.from_arrays(columns, names=names)
 

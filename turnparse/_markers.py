@@ -168,7 +168,15 @@ class MarkerTable:
 
         Megabytes of what markers begin with, such as line ends, take `re` long, and a label after them is soon missed.
         """
-        return len(text) < LONG or any(label in text for label in self._labels)
+        if len(text) < LONG:
+            return True
+        # One character is looked for many times as fast as a word.
+        return all(char in text for char in self._needed) and any(label in text for label in self._labels)
+
+    @cached_property
+    def _needed(self) -> set[str]:
+        """The characters without which there is no label."""
+        return set.intersection(*map(set, self._labels)) if self._labels else set()
 
     @cached_property
     def _labels(self) -> set[str]:

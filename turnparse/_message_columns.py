@@ -48,6 +48,21 @@ def whole_messages(turns: ColumnTurns) -> Any:
     return message_lists(_offsets(turns.counts), _role_names(turns.role), turns.contents.array)
 
 
+def ranges(begins: Places, counts: Places) -> Places:
+    """Return, one behind the other, *counts* numbers that go up from each of *begins*."""
+    index: Places = np.repeat(begins - (np.cumsum(counts) - counts), counts)
+    index += np.arange(len(index))
+    return index
+
+
+def some_messages(turns: ColumnTurns, begins: Places, counts: Places) -> Any:
+    """Return lists of messages: *counts* turns from each of *begins* on."""
+    index = ranges(begins, counts)
+    return message_lists(
+        _offsets(counts), _role_names(turns.role.take(index)), turns.contents.array.take(pa.array(index))
+    )
+
+
 def _shared_messages(turns: ColumnTurns) -> Any:
     """Return the messages of each row without its last."""
     counts = turns.counts - turns.filled

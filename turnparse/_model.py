@@ -175,7 +175,7 @@ class Transcript(Placed):
     def __str__(self) -> str:
         return self.preamble + "".join(map(str, self.turns))
 
-    @property
+    @cached_property
     def system_content(self) -> str:
         """The preamble without surrounding white space; ``""`` if there is nothing else in it."""
         return self.preamble.strip()

@@ -19,7 +19,7 @@ from turnparse._model import Diagnostics
 from turnparse._summary import Summary
 from turnparse._table_sources import plain_column
 
-BATCH_BYTES: Final = 3 << 22
+BATCH_BYTES: Final = 1 << 25
 """Bytes of a table that are converted at a time: enough to make calls cheap, few enough to stay in cache and memory."""
 
 SET_ASIDE: Final = pa.schema(
@@ -156,11 +156,11 @@ def converted(converter: BatchConverter, table: Any) -> TableResult:
     rows_at_once = max(1, BATCH_BYTES * len(table) // max(1, table.nbytes))
     for batch in table.to_batches(max_chunksize=rows_at_once):
         _check(batch, converter)
-        judged, rows = arrow_rows(converter, converter.judge(batch), layout)
+        judged, rows = arrow_rows(converter, converter.judge(batch, check=True), layout)
         pieces += rows
         refused += _refused(batch, judged.refused, done)
         summary.add(judged.settled())
-        regular += int(judged.regular.sum())
+        regular += int(judged.finished.sum())
         done += len(batch)
     rows = pa.Table.from_batches(pieces, schema=layout.schema)
     return TableResult(rows, pa.Table.from_pylist(refused, schema=SET_ASIDE), summary, regular)
