@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final, Protocol
 
@@ -14,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from turnparse._buffers import Mask
+from turnparse._buffers import Mask, keep_memory
 from turnparse._columns import REPORTED, Finished, Markers, finish_texts, read_column, read_pairs
 from turnparse._contents import TextColumn
 from turnparse._errors import RowError, TurnparseError, escape
@@ -152,6 +150,7 @@ class BatchConverter:
 
     def __init__(self, job: Job) -> None:
         self.job = job
+        keep_memory()
 
     @cached_property
     def markers(self) -> Markers | None:
@@ -209,17 +208,16 @@ class BatchConverter:
         judgements: list[Judgement] = []
         refused: list[Refused] = []
         rows = self.rows(batch, odd) if originals is None else [originals[index] for index in odd.tolist()]
-        with _no_collections():
-            for index, row in zip(odd.tolist(), rows, strict=True):
-                judgement = self._judged(row)
-                counts.diagnostics.update(judgement.codes)
-                if judgement.relation is not None:
-                    counts.relations[judgement.relation] += 1
-                if judgement.item is None or judgement.message:
-                    refused.append(Refused(index, judgement))
-                else:
-                    written.append(index)
-                    judgements.append(judgement)
+        for index, row in zip(odd.tolist(), rows, strict=True):
+            judgement = self._judged(row)
+            counts.diagnostics.update(judgement.codes)
+            if judgement.relation is not None:
+                counts.relations[judgement.relation] += 1
+            if judgement.item is None or judgement.message:
+                refused.append(Refused(index, judgement))
+            else:
+                written.append(index)
+                judgements.append(judgement)
         finished = len(batch) - len(odd) - len(again.rows)
         for found in (reading.counts, again.codes):
             counts.diagnostics.update(found)
@@ -376,19 +374,6 @@ class BatchConverter:
             else:
                 return None
         return found
-
-
-@contextmanager
-def _no_collections() -> Iterator[None]:
-    """Put off Python's search for cycles, which walks all that is left of rows: they have none, and are all left."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def rows_of(batch: Any) -> list[dict[str, Any]]:
