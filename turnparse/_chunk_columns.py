@@ -7,6 +7,7 @@ decoded line by line, and every verdict on a row is then `decode`'s.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Final
@@ -33,7 +34,10 @@ LARGEST: Final = (1 << 31) - (1 << 16)
 """Bytes of a chunk that Arrow's JSON reader takes at most: it counts them in 32 bits."""
 
 NO_NUMBERS: Final = Literals([b"NaN", b"Inf"])
-"""What a value begins with that JSON does not have. Inside strings it does no harm, and is rare."""
+"""What a value begins with that JSON does not have."""
+
+NO_NUMBER: Final = re.compile(rb"(?<=[:,\[\s-])(?:NaN|Inf(?:inity)?)(?=[\s,}\]])")
+"""Such a value, whole. Where a string has it, it does no harm; but many have words that begin like one."""
 
 LINE_FEED, RETURN, OPEN, CLOSE, OPEN_LIST = b"\n\r{}["
 
@@ -251,7 +255,7 @@ def _object_ends(data: bytes) -> Places | None:
         if np.diff(np.searchsorted(brackets, ends), prepend=0).max() > MOST_BRACKETS:
             return None
     # Arrow 26 takes these for numbers, in columns that nobody reads as well.
-    if len(NO_NUMBERS.find(array)[0]):
+    if any(NO_NUMBER.match(data, place) for place in NO_NUMBERS.find(array)[0].tolist()):
         return None
     if not data.isascii():
         offsets = pa.py_buffer(np.array([0, len(data)], np.int64))

@@ -25,8 +25,8 @@ LONGEST_MAGIC: Final = len(ARROW_MAGIC)
 UNZIPPED: Final = 1 << 16
 """Bytes unzipped at a time: if the next ones prove damaged, at most so many before them are lost."""
 
-CHUNK: Final = 1 << 20
-"""Bytes read at a time: large against a call's cost, small against any machine's memory."""
+CHUNK: Final = 1 << 22
+"""Bytes read at a time: large against a call's cost, which columns pay once a chunk, and small against any machine's memory."""
 
 
 def zstd() -> Any:
