@@ -103,3 +103,23 @@ def test_ci_runs_the_readmes_commands() -> None:
     for word in ("--editable", "ruff", "mypy"):
         (line,) = [line for line in lines if word in line]
         assert line in ci.splitlines()
+
+
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def test_benchmark_is_quoted() -> None:
+    """The README has every table of the benchmark's saved report, where and how it was measured, and its plot."""
+    report = (RESULTS / "benchmark.md").read_text(encoding="utf-8")
+    tables = re.findall(r"(?:^\|.*\n)+", report, flags=re.MULTILINE)
+    (facts,) = re.findall(r"^Command:.*\nMachine:.*\nVersions:.*$", report, flags=re.MULTILINE)
+
+    assert len(tables) >= 3
+    assert [table for table in (*tables, facts) if table not in README] == []
+    assert "](benchmarks/results/benchmark.svg)" in README
+    assert (RESULTS / "benchmark.svg").read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_baselines_are_quoted_whole() -> None:
+    """What turnparse is measured against stands in the README as it is in its file."""
+    assert f"```python\n{(ROOT / 'benchmarks' / 'baselines.py').read_text(encoding='utf-8')}```\n" in README
