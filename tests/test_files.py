@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
@@ -544,7 +545,7 @@ def three_rows(values: Any) -> Any:
 OTHER_TYPES = [
     pa.array([date(2024, 2, 29), None, date(1, 1, 1)]),
     pa.array([datetime(2024, 2, 29, 1, 2, 3, 4, UTC), None, datetime(1970, 1, 1, tzinfo=UTC)]),
-    pa.array([1.5, None, 2.5], pa.float16()),
+    pa.array([np.float16(1.5), None, np.float16(2.5)], pa.float16()),
     pa.array([2**64 - 1, None, 0], pa.uint64()),
     pa.nulls(3),
     pa.array([[date(2024, 2, 29)], None, []]),
