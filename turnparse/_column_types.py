@@ -126,7 +126,7 @@ def _fits_integer(value: int, kind: Any) -> bool:
 
 def _is_exact(value: float, kind: Any) -> bool:
     with np.errstate(over="ignore"):
-        return bool(kind.to_pandas_dtype()(value) == value)
+        return bool(np.dtype(f"f{kind.bit_width // 8}").type(value) == value)
 
 
 def arrow_type(kind: Any) -> Any:
