@@ -31,6 +31,11 @@ GOES_ON: Final = 0b1000_0000
 """What these bits are in all bytes of a character but the first."""
 
 
+def is_text(kind: Any) -> bool:
+    """Tell whether columns of type *kind* hold texts as they are: string or large_string."""
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 @attrs.frozen
 class TextColumn:
     """The texts of a column of strings as bytes.

@@ -18,7 +18,7 @@ import orjson
 import pyarrow as pa
 
 from turnparse._buffers import Mask, Places
-from turnparse._contents import TextColumn
+from turnparse._contents import TextColumn, is_text
 from turnparse._json_text import Pieces, empty, escaped
 
 VALUE, EMPTY, NULL, ROLE = range(4)
@@ -139,7 +139,7 @@ class _Cells:
             # Arrow writes these as JSON does.
             texts = TextColumn.of(column.cast(pa.string()).fill_null("null"))
             values = Pieces(texts.ends - texts.starts, [texts.data.tobytes()])
-        elif _is_text(kind):
+        elif is_text(kind):
             # Names of files and the like: few values, many times.
             encoded = column.dictionary_encode()
             texts = encoded.dictionary.to_pylist()
@@ -188,11 +188,7 @@ def _holds_messages(kind: Any) -> bool:
     if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not pa.types.is_struct(kind.value_type):
         return False
     fields = list(kind.value_type)
-    return [field.name for field in fields] == ["role", "content"] and all(_is_text(field.type) for field in fields)
-
-
-def _is_text(kind: Any) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+    return [field.name for field in fields] == ["role", "content"] and all(is_text(field.type) for field in fields)
 
 
 def _some(column: Any, chosen: Places) -> Any:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from turnparse._arrow_rows import Layout, arrow_rows
 from turnparse._batches import BatchConverter, Refused, rows_of, warn_if_slow
+from turnparse._contents import is_text
 from turnparse._dialect import DEFAULT, Dialect
 from turnparse._errors import ArgumentError, escape
 from turnparse._job import Job
@@ -119,7 +120,7 @@ def _table(table: Any) -> Any:
         raise ArgumentError("expected an Arrow table with a name of its own for each column, found one twice")
     table.validate()
     for field, column in zip(table.schema, table.columns, strict=True):
-        if not _is_text(field.type):
+        if not is_text(field.type):
             column.validate(full=True)
     for index, field in enumerate(table.schema):
         column = table.column(index)
@@ -127,10 +128,6 @@ def _table(table: Any) -> Any:
         if plain is not column:
             table = table.set_column(index, field.name, plain)
     return table
-
-
-def _is_text(kind: Any) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _check(batch: Any, converter: BatchConverter) -> None:
@@ -142,7 +139,7 @@ def _check(batch: Any, converter: BatchConverter) -> None:
         pyarrow.ArrowInvalid: if one is not valid.
     """
     for field, column in zip(batch.schema, batch.columns, strict=True):
-        if _is_text(field.type) and not converter.checks(field.name, batch):
+        if is_text(field.type) and not converter.checks(field.name, batch):
             column.validate(full=True)
 
 
