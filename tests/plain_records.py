@@ -13,18 +13,30 @@ from turnparse._red_team import RedTeamAttempt
 from turnparse._target import part_of
 
 
-def records(job: Job, item: Item) -> list[dict[str, Any]]:
-    """Return the records that are written of *item*, which `Job.judge` let pass."""
-    made = [{name: value(cell, job, item) for name, cell in record.items()} for record in job.target.records]
+def records(job: Job, item: Item, number: int) -> list[dict[str, Any]]:
+    """Return the records that are written of *item*, row *number* of its source, which `Job.judge` let pass."""
+    made = [
+        {name: numbered(value(cell, job, item), number) for name, cell in record.items()}
+        for record in job.target.records
+    ]
     if job.target.metadata and isinstance(item, RedTeamAttempt):
         made = [record | item.metadata() for record in made]
     return made
+
+
+def numbered(made: Any, number: int) -> Any:
+    """Return what was *made* with *number* in place of what stands for the number of a row."""
+    if isinstance(made, dict):
+        return {key: numbered(inner, number) for key, inner in made.items()}
+    return number if isinstance(made, words.Index) else made
 
 
 def value(cell: Any, job: Job, item: Item) -> Any:
     """Return what *cell* is of *item*."""
     if isinstance(cell, words.Constant):
         return cell.value
+    if isinstance(cell, words.Index):
+        return cell
     if isinstance(cell, words.Fields):
         return {key: value(inner, job, item) for key, inner in cell.cells.items()}
     if isinstance(cell, words.Items):

@@ -19,7 +19,7 @@ import plain_records
 import turnparse
 from strategies import DIALECTS, HH, LABELS, ODD_ROWS, PAIR_ROWS, TEXT, in_utf8, parted_pairs, regular_pairs, text_pairs
 from turnparse import Dialect, RowError, _buffers, _contents, _pair_columns
-from turnparse._arrow_rows import Layout, arrow_rows
+from turnparse._arrow_rows import Layout, Place, arrow_rows
 from turnparse._batches import BatchConverter
 from turnparse._buffers import BLOCK, STRETCH, Literals
 from turnparse._codes import CODES, PRESETS
@@ -66,7 +66,7 @@ def one_by_one(rows: list[dict[str, Any]], **options: Any) -> tuple[list[Any], l
         if judgement.item is None or judgement.message:
             aside.append((number, judgement.codes))
         else:
-            records += [(kept or {}) | record for record in plain_records.records(job, judgement.item)]
+            records += [(kept or {}) | record for record in plain_records.records(job, judgement.item, number)]
             counts.rows_out += 1
     counts.records_out = len(records)
     counts.rows_set_aside = len(aside)
@@ -176,7 +176,7 @@ def test_a_row_of_a_second_look_that_does_not_fit_is_set_aside() -> None:
     batch = pa.RecordBatch.from_pylist([{name: row[name] for name in ("chosen", "rejected")} for row in rows])
     layout = Layout.of_rows(converter, converter.judge(batch, rows))
     rows[1]["id"] = rows[3]["id"] = "three"
-    judged, pieces = arrow_rows(converter, converter.judge(batch, rows), layout)
+    judged, pieces = arrow_rows(converter, converter.judge(batch, rows), layout, Place("", None))
 
     assert [one.index for one in judged.refused] == [1, 3]
     assert pa.Table.from_batches(pieces)["id"].to_pylist() == [0, 2, 4]
@@ -673,7 +673,7 @@ def test_threads_share_nothing() -> None:
     layout = Layout.of_columns(converter, batches[0].schema)
 
     def rows(batch: Any) -> list[Any]:
-        return arrow_rows(converter, converter.judge(batch), layout)[1]
+        return arrow_rows(converter, converter.judge(batch), layout, Place("", None))[1]
 
     alone = [rows(batch) for batch in batches]
     with ThreadPoolExecutor(4) as pool:

@@ -27,6 +27,7 @@ from turnparse.targets import (
     Content,
     Exchanges,
     Fields,
+    Index,
     Items,
     Keys,
     LossMark,
@@ -63,6 +64,7 @@ ODD = Target(
         "nothing": Constant(None),
         "no number": Constant(None, "number"),
         "quoted": Constant('"\\\n'),
+        "number": Fields({"of": Index()}),
     },
     second={
         "list": Messages("whole-rejected", MARKED),
@@ -78,15 +80,20 @@ ODD = Target(
         "nothing": Constant(None),
         "no number": Constant(None, "number"),
         "quoted": Constant(""),
+        "number": Fields({"of": Index()}),
     },
     rules=(
         Rule("by-turns", "pairs of exchanges", "shared", "[sS]?([uU][aA])*[uU]", schema=True),
         Rule("chosen-first", "the cue is the assistant's", "chosen", r"[aA]\w*", schema=True),
         Rule("rejected-first", "the cue is the assistant's", "rejected", r"[aA]\w*", schema=True),
         Rule("unlike", "to see it reported", differs=True),
+        Rule("found", "to see it reported", "rejected", outside="Yes. No. 0a"),
         Rule("says", "to see it reported", "whole-chosen", "[sua]*"),
     ),
 )
+
+
+UTF8_ROWS = PAIR_ROWS.map(lambda rows: [row for row in rows if in_utf8(row)])
 
 
 @pytest.fixture(autouse=True)
@@ -99,15 +106,15 @@ def odd_target(monkeypatch: pytest.MonkeyPatch) -> None:
 def expected(rows: list[dict[str, Any]], **options: Any) -> list[tuple[list[dict[str, Any]], list[str]]]:
     """Return the records that are to be written of each row, and its codes if it is to be set aside."""
     options = {"preset": "default", "policies": None, "dialect": "hh", "side": "chosen", **options}
-    unset = dict.fromkeys(("chosen", "rejected", "transcript"))
-    job = Job.of(**{"diagnostics": "structural", "keep_columns": False} | unset | options)
+    unset: dict[str, Any] = dict.fromkeys(("chosen", "rejected", "transcript"))
+    job = Job.of(**options | unset, diagnostics="structural", keep_columns=False)
     found: list[tuple[list[dict[str, Any]], list[str]]] = []
-    for row in rows:
+    for number, row in enumerate(rows):
         judgement = job.judge(job.read(decode(json.dumps(row).encode())))
         if judgement.item is None or judgement.message:
             found.append(([], judgement.codes))
         else:
-            found.append((plain_records.records(job, judgement.item), []))
+            found.append((plain_records.records(job, judgement.item, number), []))
     return found
 
 
@@ -120,7 +127,7 @@ def without_absent(value: Any) -> Any:
 
 @settings(max_examples=60)
 @given(
-    rows=PAIR_ROWS.map(lambda found: [row for row in found if all(map(in_utf8, row))]),
+    rows=UTF8_ROWS,
     to=st.sampled_from(["odd", *targets()]),
     preset=st.sampled_from(["faithful", "default"]),
     system=st.sampled_from([None, "Be kind.", 'A "quoted"\nword']),
@@ -304,9 +311,15 @@ def test_targets_that_keep_everything() -> None:
     assert {"trl-prompt-only", "trl-unpaired", "llama-factory-kto", "distilabel-x"}.isdisjoint(BACK)
 
 
+def told(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a row says, however it is parted into prompt and completion."""
+    said = {key: value for key, value in row.items() if value is not None}
+    return {"said": said["prompt"] + said["completion"]} if "completion" in said else said
+
+
 @settings(max_examples=60)
 @given(
-    rows=PAIR_ROWS.map(lambda found: [row for row in found if all(map(in_utf8, row))]),
+    rows=UTF8_ROWS,
     via=st.sampled_from(BACK),
     preset=st.sampled_from(["faithful", "default"]),
 )
@@ -323,11 +336,10 @@ def test_there_and_back(
 
     assert back.rows_in == there.records_out
     if not back.rows_set_aside:
-        # A transcript is read as a red-team attempt without metadata.
-        told = [
-            {key: value for key, value in row.items() if value is not None} for row in read_back(folder / "again.jsonl")
+        # A transcript is read as a red-team attempt without metadata, and where sides part at once nothing is a prompt.
+        assert [told(row) for row in read_back(folder / "again.jsonl")] == [
+            told(row) for row in read_back(folder / "there.jsonl")
         ]
-        assert told == read_back(folder / "there.jsonl")
     assert {code for row in set_aside(folder / "back.jsonl") for code in row["codes"]} <= {
         "smuggled-turn",
         "target-rule",
@@ -418,7 +430,7 @@ def test_declarations_are_whole(name: str) -> None:
     assert target.link.startswith("https://")
     assert target.loading
     assert len({rule.name for rule in target.rules}) == len(target.rules)
-    assert all(rule.because and (rule.differs or rule.pattern) for rule in target.rules)
+    assert all(rule.because and (rule.differs or rule.outside or rule.pattern) for rule in target.rules)
     assert target.second is None or [*target.second] == [*target.columns]
 
 
@@ -427,7 +439,7 @@ def test_a_transcript_may_be_written_by_hand() -> None:
     result = turnparse.convert_table(pa.Table.from_pylist([ONE]), to="hh")
     said = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
 
-    assert result.rows.to_pylist()[0]["chosen"] == render(said)  # type: ignore[arg-type]  # mypy knows no literals here
+    assert result.rows.to_pylist()[0]["chosen"] == render(said)
 
 
 def test_a_rule_reads_letters() -> None:

@@ -32,10 +32,19 @@ class Place:
     Attributes:
         source: the file.
         lines: the 1-based line of each row, length rows; None if the source has no lines.
+        first: of a source without lines, how many rows of it come before the batch.
     """
 
     source: str
     lines: Places | None
+    first: int = 0
+
+    def numbers(self, population: Population) -> Places:
+        """Return the number of each of *population*'s parts in the source, from 0."""
+        numbers = np.zeros(len(population.parts), np.int64)
+        rows = population.rows
+        numbers[population.places] = self.first + rows if self.lines is None else self.lines[rows] - 1
+        return numbers
 
     def columns(self, order: Places) -> list[Any]:
         """Return the columns that say where each of the rows *order* was read."""
@@ -121,16 +130,14 @@ def _is_text(kind: Any) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def arrow_rows(
-    converter: BatchConverter, judged: Judged, layout: Layout, place: Place | None = None
-) -> tuple[Judged, list[Any]]:
+def arrow_rows(converter: BatchConverter, judged: Judged, layout: Layout, place: Place) -> tuple[Judged, list[Any]]:
     """Return the rows that are written, in order, as `pyarrow.RecordBatch`es of the layout's schema.
 
     Args:
         converter: what judged the rows.
         judged: the rows.
         layout: their columns. A row of JSON that does not fit them is set aside.
-        place: where they were read, if the layout says so.
+        place: where they were read.
 
     Returns:
         The rows as they are judged then, and the batches.
@@ -146,7 +153,7 @@ def arrow_rows(
     batches: list[Any] = []
     source = np.empty((len(job.target.records), len(judged.batch)), np.int64)
     begin = 0
-    for population in populations(converter, judged):
+    for population in populations(converter, judged, place):
         metadata = _metadata_of(converter, judged, population) if layout.metadata else []
         for number, record in enumerate(job.target.records):
             cells = [build(cell, population.parts, population.writing) for cell in record.values()]
@@ -187,8 +194,8 @@ class Population:
     one_by_one: bool = False
 
 
-def populations(converter: BatchConverter, judged: Judged) -> list[Population]:
-    """Return the rows of *judged* that are written, by the ways in which they were read."""
+def populations(converter: BatchConverter, judged: Judged, place: Place) -> list[Population]:
+    """Return the rows of *judged*, which were read at *place*, that are written, by the ways in which they were read."""
     found = []
     writing = converter.job.writing
     regular = judged.regular.nonzero()[0]
@@ -202,6 +209,8 @@ def populations(converter: BatchConverter, judged: Judged) -> list[Population]:
         # A system prompt was added when they were judged.
         led = attrs.evolve(writing, system=None)
         found.append(Population(np.array(judged.written), parts, np.arange(len(parts)), [], led, one_by_one=True))
+    if converter.job.target.counts_rows:
+        found = [attrs.evolve(one, writing=attrs.evolve(one.writing, numbers=place.numbers(one))) for one in found]
     return found
 
 
@@ -289,9 +298,7 @@ def _misfit(expected: str, found: str) -> Judgement:
     return unread(RowError(escape(msg, 300), code="column-mismatch"))
 
 
-def _more_columns(
-    converter: BatchConverter, judged: Judged, layout: Layout, order: Places, place: Place | None
-) -> list[Any]:
+def _more_columns(converter: BatchConverter, judged: Judged, layout: Layout, order: Places, place: Place) -> list[Any]:
     """Return the columns beside the target's, of the rows *order*: what travels along, and where they were read."""
     batch = judged.batch
     columns: list[Any] = []
@@ -308,7 +315,7 @@ def _more_columns(
                 rows = rows_of(pa.RecordBatch.from_arrays([column], names=[name]))
                 column = column_of([row[name] for row in rows], kind)
             columns.append(column if column.type == arrow_type(kind) else column.cast(kind))
-    if place is not None and converter.job.provenance:
+    if converter.job.provenance:
         columns += place.columns(order)
     return columns
 

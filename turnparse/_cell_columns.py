@@ -22,6 +22,7 @@ from turnparse._cells import (
     Content,
     Exchanges,
     Fields,
+    Index,
     Items,
     Keys,
     Loss,
@@ -137,6 +138,8 @@ def build(cell: Cell, parts: Parts, writing: Writing) -> Built:
             return ExchangeCells(column.taken(ranges(column.offsets[:-1].astype(np.int64), counts), counts))
         case Constant():
             return cell
+        case Index():
+            return ArrayCells(pa.array(writing.numbers))
         case Fields():
             return FieldCells({key: build(inner, parts, writing) for key, inner in cell.cells.items()})
         case Items():
@@ -232,6 +235,8 @@ def type_of(cell: Cell, loss: Loss | None) -> Any:
             return pa.list_(pa.list_(pa.string()))
         case Constant():
             return constant_type(cell)
+        case Index():
+            return pa.int64()
         case Fields():
             return pa.struct([(key, type_of(inner, loss)) for key, inner in cell.cells.items()])
         case Items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -165,6 +165,11 @@ class Constant:
 
 
 @attrs.frozen
+class Index:
+    """The number of the row in its source, from 0: of JSON its line, of a table its row."""
+
+
+@attrs.frozen
 class Fields:
     """An object.
 
@@ -197,11 +202,11 @@ class Sha256:
     cell: Content | Text
 
 
-Cell = Messages | Message | Content | Text | System | Exchanges | Constant | Fields | Items | Sha256
+Cell = Messages | Message | Content | Text | System | Exchanges | Constant | Index | Fields | Items | Sha256
 """What a column holds."""
 
 
-NO_PART: Final = (System, Constant, Fields, Items, Sha256)
+NO_PART: Final = (System, Constant, Index, Fields, Items, Sha256)
 """What holds no part of a row of its own."""
 
 
@@ -232,11 +237,13 @@ class Writing:
         table: the markers of its dialect.
         system: a system prompt to add; None for none.
         loss: from which messages a trainer is to learn; None to leave that out.
+        numbers: the numbers of the rows in their source, int64, length rows; None where no cell asks for them.
     """
 
     table: MarkerTable
     system: str | None = None
     loss: Loss | None = None
+    numbers: Any = None
 
 
 def led(prompt: str, own: str) -> str:

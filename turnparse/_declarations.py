@@ -30,9 +30,11 @@ def one_answer(because: str, *, schema: bool = True) -> tuple[Rule, ...]:
     return tuple(Rule(f"{part}-is-one-answer", because, part, ANSWER, schema=schema) for part in parts)
 
 
-def answers_first(because: str, parts: tuple[Part, ...] = ("chosen", "rejected")) -> tuple[Rule, ...]:
-    """Return the rules that *parts* begin with the assistant: the cue before them is the assistant's marker."""
-    return tuple(Rule(f"{part}-begins-with-assistant", because, part, r"[aA]\w*", schema=True) for part in parts)
+def answers_first(
+    because: str, parts: tuple[Part, ...] = ("chosen", "rejected"), *, schema: bool = True
+) -> tuple[Rule, ...]:
+    """Return the rules that *parts* begin with the assistant, whose cue comes before them."""
+    return tuple(Rule(f"{part}-begins-with-assistant", because, part, r"[aA]\w*", schema=schema) for part in parts)
 
 
 def no_empty(because: str, *parts: Part) -> tuple[Rule, ...]:
@@ -50,6 +52,17 @@ def ending_on_assistant(because: str, *parts: Part) -> tuple[Rule, ...]:
     return tuple(Rule(f"{part}-ends-on-assistant", because, part, r"\w*[aA]") for part in parts)
 
 
+def taking_turns(because: str, *parts: Part) -> tuple[Rule, ...]:
+    """Return the rules that the user and the assistant take turns in *parts*, whole conversations, to the assistant."""
+    return tuple(Rule(f"{part}-alternates", because, part, TO_ASSISTANT) for part in parts)
+
+
+def not_within(because: str, text: str) -> tuple[Rule, ...]:
+    """Return the rules that the answers of both sides are not found in *text*."""
+    parts: tuple[Part, ...] = ("chosen", "rejected")
+    return tuple(Rule(f"{part}-is-found", because, part, outside=text) for part in parts)
+
+
 def single_turn(because: str) -> tuple[Rule, ...]:
     """Return the rules that a pair is one question and two answers."""
     return (Rule("prompt-is-one-question", because, "shared", QUESTION, schema=True), *one_answer(because))
@@ -59,6 +72,9 @@ def differing(because: str) -> Rule:
     """Return the rule that the last contents of both sides differ."""
     return Rule("answers-differ", because, differs=True)
 
+
+AXOLOTL_DUMMY = "<|im_start|>user\n[[dummy_message]]<|im_end|>\n<|im_start|>assistant\n"
+"""What stands before the answer in the text in which axolotl looks for it, where its chat template is ChatML."""
 
 PROMPT_OF_TRL = Rule(
     name="prompt-ends-on-user-or-assistant",
@@ -75,10 +91,10 @@ PROMPT_OF_TRL_ALONE = Rule(
 )
 
 COMPLETION_OF_TRL = Rule(
-    name="completion-has-messages",
-    because="there is nothing to learn in a completion without messages",
+    name="completion-begins-with-assistant",
+    because="all of the completion is learnt as the model's own",
     part="completion",
-    pattern=r"\w+",
+    pattern=r"[aA]\w*",
 )
 
 LOAD_DATASET = """from datasets import load_dataset

@@ -37,7 +37,7 @@ def line_rows(converter: BatchConverter, judged: Judged, place: Place) -> tuple[
     lines: dict[int, Line] = {}
     misfits: dict[int, Judgement] = {}
     regular, found = judged.regular.nonzero()[0], None
-    for population in populations(converter, judged):
+    for population in populations(converter, judged, place):
         records = _records(converter, judged, population, place)
         if population.one_by_one or converter.job.keep_columns:
             for record in records:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from turnparse._buffers import Mask
@@ -26,6 +27,13 @@ def broken_by(rule: Rule, parts: Parts, *, system: bool) -> Mask:
         sides: list[Any] = [one_of(parts.part(side), "last").contents for side in ("chosen", "rejected")]
         same: Mask = pc.equal(*sides).to_numpy(zero_copy_only=False)
         return same
+    if rule.outside:
+        texts = one_of(parts.part(rule.part), "last").contents
+        # Nearly all are longer.
+        short = np.flatnonzero(pc.binary_length(texts).to_numpy() <= len(rule.outside.encode()))
+        within = np.zeros(len(parts), np.bool_)
+        within[short] = [text in rule.outside for text in texts.take(pa.array(short)).to_pylist()]
+        return within
     # However many rows there are, they take turns in few ways.
     ways = parts.part(rule.part).letters.dictionary_encode()
     broken = np.array([not rule.holds(_led(way, rule, system=system)) for way in ways.dictionary.to_pylist()], np.bool_)

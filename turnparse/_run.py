@@ -202,16 +202,18 @@ class _Run:
     def _in_order(self, pieces: Iterator[Any], source: Source, pool: ThreadPoolExecutor | None) -> Iterator[Converted]:
         """Yield what each of *pieces* becomes, in their order; an error comes after all that came before it."""
         waiting: deque[tuple[int, Future[Converted]]] = deque()
-        size = 0
+        size = first = 0
         failure: SourceError | None = None
         try:
             for piece in pieces:
                 # The first rows decide the columns of an output in Arrow; until then there is no second chunk.
                 if pool is None or (isinstance(self.task.out, ArrowRows) and self._layout is None):
-                    yield self._converted(piece, source)
+                    yield self._converted(piece, source, first)
+                    first += _rows(piece)
                     continue
-                waiting.append((_size(piece), pool.submit(self._converted, piece, source)))
+                waiting.append((_size(piece), pool.submit(self._converted, piece, source, first)))
                 size += waiting[-1][0]
+                first += _rows(piece)
                 del piece
                 while waiting and (len(waiting) >= AHEAD * self._workers or size > MOST_WAITING):
                     size -= waiting[0][0]
@@ -223,12 +225,12 @@ class _Run:
         if failure is not None:
             raise failure
 
-    def _converted(self, piece: Chunk | Any, source: Source) -> Converted:
-        """Return what a chunk of JSON or a batch of Arrow becomes."""
+    def _converted(self, piece: Chunk | Any, source: Source, first: int) -> Converted:
+        """Return what a chunk of JSON, or a batch of Arrow that so many rows come before, becomes."""
         is_chunk = isinstance(piece, Chunk)
         read = self._reader.read(piece) if is_chunk else columns_of(piece, decoded=self._needs_rows(piece))
         converter = self._converter
-        place = Place(source.path, read.lines if is_chunk else None)
+        place = Place(source.path, read.lines if is_chunk else None, first)
         judged = converter.judge(read.batch, read.originals)
         written: list[Any]
         if isinstance(self.task.out, ArrowRows):
@@ -277,6 +279,11 @@ class _Run:
 def _size(piece: Chunk | Any) -> int:
     """Return how many bytes a chunk or batch has."""
     return len(piece.data) if isinstance(piece, Chunk) else int(piece.nbytes)
+
+
+def _rows(piece: Chunk | Any) -> int:
+    """Return how many rows a batch has; of a chunk that is not known, and lines tell."""
+    return 0 if isinstance(piece, Chunk) else len(piece)
 
 
 def _make_folders(*outputs: Output | None) -> None:

@@ -9,7 +9,7 @@ import attrs
 import orjson
 import pyarrow as pa
 
-from turnparse._arrow_rows import Layout, arrow_rows
+from turnparse._arrow_rows import Layout, Place, arrow_rows
 from turnparse._batches import BatchConverter, Refused, rows_of, warn_if_slow
 from turnparse._contents import is_text
 from turnparse._dialect import DEFAULT, Dialect
@@ -159,7 +159,7 @@ def converted(converter: BatchConverter, table: Any) -> TableResult:
     rows_at_once = max(1, BATCH_BYTES * len(table) // max(1, table.nbytes))
     for batch in table.to_batches(max_chunksize=rows_at_once):
         _check(batch, converter)
-        judged, rows = arrow_rows(converter, converter.judge(batch, check=True), layout)
+        judged, rows = arrow_rows(converter, converter.judge(batch, check=True), layout, Place("", None, done))
         pieces += rows
         refused += _refused(batch, judged.refused, done)
         summary.add(judged.settled(len(converter.job.target.records)))

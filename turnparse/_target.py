@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from turnparse._cells import NO_PART, WHOLE, Cell, LossMark, Part, Text, leaves, loss_mark
+from turnparse._cells import NO_PART, WHOLE, Cell, Index, LossMark, Part, Text, leaves, loss_mark
 from turnparse._errors import OptionError, escape, require_str
 from turnparse._model import Pair, Transcript, Turn
 from turnparse._red_team import METADATA, RedTeamAttempt
@@ -65,6 +65,7 @@ class Rule:
         pattern: a regular expression that their letters match as a whole: ``u``, ``a`` and ``s`` for turns of the
             user, the assistant and the system, capitals where a turn is empty. A system prompt that the run adds counts.
         differs: instead, whether the last contents of a pair's two sides must differ.
+        outside: instead, a text in which the last content of the part must not be found.
         schema: whether the target's columns cannot hold a row that breaks it: then it is never only reported.
     """
 
@@ -73,6 +74,7 @@ class Rule:
     part: Part = "conversation"
     pattern: str = ""
     differs: bool = False
+    outside: str = ""
     schema: bool = False
 
     def holds(self, letters: str) -> bool:
@@ -150,6 +152,11 @@ class Target:
         return any(isinstance(leaf, Text) for cell in self.cells for leaf in leaves(cell))
 
     @property
+    def counts_rows(self) -> bool:
+        """Whether the numbers of rows are written."""
+        return any(isinstance(leaf, Index) for cell in self.cells for leaf in leaves(cell))
+
+    @property
     def reads_whole(self) -> bool:
         """Whether sides of pairs are asked for whole."""
         parts = {leaf.part for cell in self.cells for leaf in leaves(cell) if not isinstance(leaf, NO_PART)}
@@ -168,6 +175,9 @@ class Target:
                     last = item.chosen[-1], item.rejected[-1]
                     if last[0].content == last[1].content:
                         yield rule
+            elif rule.outside:
+                if turns and turns[-1].content in rule.outside:
+                    yield rule
             elif not rule.holds(letters_of(turns)):
                 yield rule
 

@@ -63,6 +63,8 @@ def _lines(target: Target, dialect: Dialect) -> Iterator[str]:
 
 
 def _demand(rule: Rule) -> str:
+    if rule.outside:
+        return f"the last content of {rule.part} is not found in {rule.outside!r}"
     return "the last contents of both sides differ" if rule.differs else f"{rule.part} =~ {rule.pattern}"
 
 

@@ -1,7 +1,7 @@
 """Axolotl, reward models: one question a row."""
 
-from turnparse._declarations import single_turn
-from turnparse.targets import Content, SideFile, System, Target
+from turnparse._declarations import one_answer
+from turnparse.targets import Content, Rule, SideFile, System, Target
 
 YAML = """reward_model: true
 chat_template: tokenizer_default
@@ -10,6 +10,7 @@ datasets:
     ds_type: json
     split: train
     type: bradley_terry.chat_template
+    drop_system_message: true
 """
 
 TARGET = Target(
@@ -23,7 +24,16 @@ TARGET = Target(
         "chosen": Content("chosen"),
         "rejected": Content("rejected"),
     },
-    rules=single_turn("it writes one question and one answer"),
+    rules=(
+        Rule(
+            "prompt-is-one-question",
+            "it writes one question and one answer, and its option drops system messages: without it, each row would get one that is empty",
+            "shared",
+            "[uU]",
+            schema=True,
+        ),
+        *one_answer("it writes one question and one answer"),
+    ),
     side_files=(SideFile("{stem}.axolotl.yaml", YAML),),
     loading=YAML,
 )

@@ -1,6 +1,6 @@
 """Axolotl, DPO through a chat template."""
 
-from turnparse._declarations import TO_USER, no_empty, one_answer
+from turnparse._declarations import AXOLOTL_DUMMY, not_within, one_answer
 from turnparse.targets import Message, Messages, Rule, SideFile, Target
 
 YAML = """rl: dpo
@@ -19,15 +19,8 @@ TARGET = Target(
     columns={"messages": Messages("shared"), "chosen": Message("chosen"), "rejected": Message("rejected")},
     rules=(
         *one_answer("chosen and rejected are one message each"),
-        *no_empty(
-            "an empty answer is not found in the rendered text, and becomes [[dummy_message]]", "chosen", "rejected"
-        ),
-        Rule(
-            "prompt-alternates",
-            "chat templates such as gemma's and mistral's raise where roles do not alternate",
-            "shared",
-            TO_USER,
-        ),
+        Rule("prompt-has-messages", "chat templates raise on a conversation without messages", "shared", r"\w+"),
+        *not_within("the answer is looked for in the rendered text, and found before its place", AXOLOTL_DUMMY),
     ),
     side_files=(SideFile("{stem}.axolotl.yaml", YAML),),
     loading=YAML,

@@ -8,12 +8,12 @@ datasets:
   - path: {file}
     ds_type: json
     split: train
-    type: chatml.argilla
+    type: chatml.default
 """
 
 TARGET = Target(
     name="axolotl-chatml-argilla",
-    about="Axolotl dpo, chatml.argilla: system, instruction, chosen_response and rejected_response as text; one question a row.",
+    about="Axolotl dpo, chatml.default: system, instruction, chosen_response and rejected_response as text; one question a row.",
     link="https://docs.axolotl.ai/docs/rlhf.html",
     takes=("pair",),
     columns={

@@ -1,15 +1,13 @@
-"""Axolotl, DPO with a format that the configuration spells out: one question a row."""
+"""Axolotl, DPO with a format that the configuration spells out: text."""
 
-from turnparse._declarations import single_turn
-from turnparse.targets import Content, SideFile, System, Target
+from turnparse._declarations import answers_first, no_empty
+from turnparse.targets import SideFile, Target, Text
 
 YAML = """rl: dpo
 datasets:
   - path: {file}
-    ds_type: json
     split: train
     type:
-      field_system: system
       field_prompt: prompt
       field_chosen: chosen
       field_rejected: rejected
@@ -20,16 +18,20 @@ datasets:
 
 TARGET = Target(
     name="axolotl-user-defined",
-    about="Axolotl dpo, user_defined.default: system, prompt, chosen and rejected as text; one question a row.",
+    about="Axolotl dpo, user_defined.default: prompt up to the assistant's marker, and both answers after it, as text.",
     link="https://docs.axolotl.ai/docs/rlhf.html",
     takes=("pair",),
     columns={
-        "system": System(),
-        "prompt": Content("shared"),
-        "chosen": Content("chosen"),
-        "rejected": Content("rejected"),
+        "prompt": Text("shared", cue="append"),
+        "chosen": Text("chosen", cue="strip"),
+        "rejected": Text("rejected", cue="strip"),
     },
-    rules=single_turn("it writes one question and one answer"),
+    rules=(
+        *answers_first(
+            "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
+        ),
+        *no_empty("an empty text raises, and ends the run", "chosen", "rejected"),
+    ),
     side_files=(SideFile("{stem}.axolotl.yaml", YAML),),
     loading=YAML,
 )

@@ -18,14 +18,22 @@ TARGET = Target(
         "kto_tag": Constant(value=False),
         "system": System(),
     },
-    rules=tuple(
+    rules=(
         Rule(
-            f"{part}-alternates",
-            "its converter demands human and gpt by turns, to gpt, or leaves the row out",
-            part,
-            TO_ASSISTANT,
-        )
-        for part in ("whole-chosen", "whole-rejected")
+            "chosen-answer-is-not-empty",
+            "a good answer that is empty is taken for a bad one",
+            "chosen",
+            r"\w*[sua]",
+        ),
+        *(
+            Rule(
+                f"{part}-alternates",
+                "its converter demands human and gpt by turns, to gpt, or leaves the row out",
+                part,
+                TO_ASSISTANT,
+            )
+            for part in ("whole-chosen", "whole-rejected")
+        ),
     ),
     side_files=(
         SideFile(

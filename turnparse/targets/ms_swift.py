@@ -1,6 +1,6 @@
 """ms-swift, preference data as messages."""
 
-from turnparse._declarations import differing
+from turnparse._declarations import taking_turns
 from turnparse.targets import Keys, LossMark, Messages, Target
 
 SWIFT = Keys(loss=LossMark("loss", learnt=True, masked=False))
@@ -11,6 +11,10 @@ TARGET = Target(
     link="https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html",
     takes=("pair",),
     columns={"messages": Messages("whole-chosen", SWIFT), "rejected_messages": Messages("whole-rejected", SWIFT)},
-    rules=(differing("ms-swift raises where the rejected answer is the chosen one"),),
+    rules=taking_turns(
+        "it repairs what does not alternate: turns of one speaker are run together, and answers put where there are none",
+        "whole-chosen",
+        "whole-rejected",
+    ),
     loading="swift rlhf --rlhf_type dpo --dataset {file} …",
 )

@@ -1,5 +1,6 @@
 """ms-swift, unpaired preference data. Two records a pair."""
 
+from turnparse._declarations import taking_turns
 from turnparse.targets import Constant, Messages, Target
 
 TARGET = Target(
@@ -9,5 +10,10 @@ TARGET = Target(
     takes=("pair",),
     columns={"messages": Messages("whole-chosen"), "label": Constant(value=True)},
     second={"messages": Messages("whole-rejected"), "label": Constant(value=False)},
+    rules=taking_turns(
+        "it repairs what does not alternate: turns of one speaker are run together, and answers put where there are none",
+        "whole-chosen",
+        "whole-rejected",
+    ),
     loading="swift rlhf --rlhf_type kto --dataset {file} …",
 )

@@ -1,6 +1,6 @@
 """NeMo-Aligner, DPO."""
 
-from turnparse._declarations import answers_first
+from turnparse._declarations import answers_first, no_empty
 from turnparse.targets import Target, Text
 
 TARGET = Target(
@@ -13,8 +13,12 @@ TARGET = Target(
         "chosen_response": Text("chosen", cue="strip"),
         "rejected_response": Text("rejected", cue="strip"),
     },
-    rules=answers_first(
-        "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
+    rules=(
+        *answers_first(
+            "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
+        ),
+        *no_empty("an empty response ends training on an assertion, or is learnt nothing from", "chosen", "rejected"),
     ),
-    loading="model.data.data_prefix.train={file}",
+    loading="""python examples/nlp/gpt/train_gpt_dpo.py model.data.data_impl=jsonl \\
+  "model.data.data_prefix={train: [{file}], validation: [...], test: [...]}""",
 )

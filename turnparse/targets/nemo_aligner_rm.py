@@ -9,5 +9,6 @@ TARGET = Target(
     takes=("pair",),
     columns={"text": Text("whole-chosen")},
     second={"text": Text("whole-rejected")},
-    loading="model.data.data_prefix.train={file}",
+    loading="""python examples/nlp/gpt/train_reward_model.py model.data.data_impl=jsonl \\
+  "model.data.data_prefix={train: [{file}], validation: [...], test: [...]}""",
 )

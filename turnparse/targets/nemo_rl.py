@@ -1,6 +1,7 @@
 """NeMo-RL, preference data."""
 
-from turnparse.targets import Constant, Fields, Items, Messages, Target
+from turnparse._declarations import one_answer
+from turnparse.targets import Constant, Fields, Items, Messages, Rule, Target
 
 TARGET = Target(
     name="nemo-rl",
@@ -16,8 +17,13 @@ TARGET = Target(
             )
         ),
     },
+    rules=(
+        *one_answer("each completion is a single response: of more, only the last message is learnt", schema=False),
+        Rule("prompt-ends-on-user", "the completions answer the last message of context", "shared", "[sS]?[uUaA]*[uU]"),
+    ),
     loading="""data:
   train:
-    dataset_name: PreferenceDataset
-    data_path: {file}""",
+    data_path: {file}
+  default:
+    dataset_name: PreferenceDataset""",
 )

@@ -9,5 +9,5 @@ TARGET = Target(
     takes=("pair", "red-team", "transcript"),
     columns={"input": Messages("prompt")},
     rules=(Rule("prompt-ends-on-user", "the answer is generated after the prompt", "prompt", r"\w*[uU]"),),
-    loading="--data.prompt_dataset {file} --data.input_key input --data.apply_chat_template",
+    loading="python -m openrlhf.cli.train_ppo_ray --data.prompt_dataset {file} --data.input_key input --data.apply_chat_template",
 )

@@ -1,6 +1,7 @@
 """OpenRLHF, reward models and DPO."""
 
-from turnparse.targets import Messages, Target
+from turnparse._declarations import answers_first
+from turnparse.targets import Messages, Rule, Target
 
 TARGET = Target(
     name="openrlhf-reward",
@@ -8,5 +9,18 @@ TARGET = Target(
     link="https://github.com/OpenRLHF/OpenRLHF",
     takes=("pair",),
     columns={"prompt": Messages("shared"), "chosen": Messages("chosen"), "rejected": Messages("rejected")},
-    loading="--data.dataset {file} --data.prompt_key prompt --data.apply_chat_template",
+    rules=(
+        Rule(
+            "prompt-has-messages",
+            "apply_chat_template raises on an empty conversation, and the load stops",
+            "shared",
+            r"\w+",
+        ),
+        *answers_first(
+            "the answer is cut out of the rendered text after an assistant's header: others lose their beginning",
+            schema=False,
+        ),
+    ),
+    loading="""python -m openrlhf.cli.train_rm --data.dataset {file} --data.apply_chat_template \\
+  --data.prompt_key prompt --data.chosen_key chosen --data.rejected_key rejected""",
 )

@@ -1,12 +1,20 @@
 """OpenRLHF, supervised fine-tuning."""
 
-from turnparse.targets import Messages, Target
+from turnparse.targets import Messages, Rule, Target
 
 TARGET = Target(
     name="openrlhf-sft",
-    about="OpenRLHF SFT: input and output as lists of messages; of a pair the side that --side names.",
+    about="OpenRLHF SFT: one conversation a row as input; of a pair the side that --side names.",
     link="https://github.com/OpenRLHF/OpenRLHF",
     takes=("pair", "red-team", "transcript"),
-    columns={"input": Messages("prompt"), "output": Messages("completion")},
-    loading="--data.dataset {file} --data.input_key input --data.output_key output --data.apply_chat_template",
+    columns={"input": Messages("conversation")},
+    rules=(
+        Rule(
+            "conversation-is-answered",
+            "the last message is learnt, after those before it: others are cut at the wrong place, or raise",
+            "conversation",
+            r"[sSuU]\w*[aA]",
+        ),
+    ),
+    loading="python -m openrlhf.cli.train_sft --data.dataset {file} --data.input_key input --data.apply_chat_template",
 )

@@ -9,7 +9,9 @@ TARGET = Target(
     link="https://docs.pytorch.org/torchtune/stable/basics/preference_datasets.html",
     takes=("pair",),
     columns={"chosen": Messages("whole-chosen"), "rejected": Messages("whole-rejected")},
-    rules=ending_on_assistant("torchtune.data.validate_messages raises", "whole-chosen", "whole-rejected"),
+    rules=ending_on_assistant(
+        "of a side that does not end on the assistant, the end is not learnt", "whole-chosen", "whole-rejected"
+    ),
     loading="""from torchtune.datasets import preference_dataset
 
 dataset = preference_dataset(tokenizer, source="json", data_files="{file}", split="train")""",

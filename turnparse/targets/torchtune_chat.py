@@ -1,7 +1,7 @@
 """torchtune, conversations."""
 
-from turnparse._declarations import ending_on_assistant
-from turnparse.targets import Messages, Target
+from turnparse._declarations import ALTERNATING
+from turnparse.targets import Messages, Rule, Target
 
 TARGET = Target(
     name="torchtune-chat",
@@ -9,7 +9,14 @@ TARGET = Target(
     link="https://docs.pytorch.org/torchtune/stable/basics/chat_datasets.html",
     takes=("pair", "red-team", "transcript"),
     columns={"messages": Messages("conversation")},
-    rules=ending_on_assistant("torchtune.data.validate_messages raises", "conversation"),
+    rules=(
+        Rule(
+            "conversation-alternates",
+            "torchtune.data.validate_messages raises, and ends the run",
+            "conversation",
+            rf"(?=\w\w){ALTERNATING}",
+        ),
+    ),
     loading="""from torchtune.datasets import chat_dataset
 
 dataset = chat_dataset(

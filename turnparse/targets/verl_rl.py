@@ -1,7 +1,7 @@
 """verl, reinforcement learning."""
 
 from turnparse._declarations import ANSWER
-from turnparse.targets import Constant, Content, Fields, Messages, Rule, Target
+from turnparse.targets import Constant, Content, Fields, Index, Messages, Rule, Target
 
 TARGET = Target(
     name="verl-rl",
@@ -13,11 +13,11 @@ TARGET = Target(
         "prompt": Messages("prompt"),
         "ability": Constant("alignment"),
         "reward_model": Fields({"style": Constant("model"), "ground_truth": Content("completion")}),
-        "extra_info": Fields({"index": Constant(0)}),
+        "extra_info": Fields({"split": Constant("train"), "index": Index()}),
     },
     rules=(
         Rule("prompt-ends-on-user", "the answer is generated after the prompt", "prompt", r"\w*[uU]"),
         Rule("completion-is-one-answer", "ground_truth is one text", "completion", ANSWER, schema=True),
     ),
-    loading="data.train_files={file}",
+    loading="python -m verl.trainer.main_ppo data.train_files={file} data.prompt_key=prompt",
 )

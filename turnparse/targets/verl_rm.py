@@ -16,5 +16,5 @@ TARGET = Target(
     rules=answers_first(
         "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
     ),
-    loading="data.train_files={file}",
+    loading='RMDataset("{file}", tokenizer, prompt_key="prompt", chosen_key="chosen", rejected_key="rejected")',
 )

@@ -1,6 +1,6 @@
 """verl, supervised fine-tuning."""
 
-from turnparse.targets import Messages, Target
+from turnparse.targets import Messages, Rule, Target
 
 TARGET = Target(
     name="verl-sft",
@@ -8,5 +8,8 @@ TARGET = Target(
     link="https://verl.readthedocs.io/en/latest/preparation/prepare_data.html",
     takes=("pair", "red-team", "transcript"),
     columns={"messages": Messages("conversation")},
-    loading="data.train_files={file} data.messages_key=messages",
+    rules=(
+        Rule("conversation-has-an-answer", "only messages of the assistant are learnt", "conversation", r"\w*[aA]\w*"),
+    ),
+    loading="torchrun -m verl.trainer.sft_trainer data.train_files={file} data.messages_key=messages",
 )
