@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,6 +30,16 @@ def rows(path: Path) -> list[Any]:
 
     with loaded(path) as arguments:
         return list(datasets.load_dataset("json", **arguments))
+
+
+def module(name: str) -> Any:
+    """Return a module of a consumer: untyped, and found only where the consumer is installed."""
+    return import_module(name)
+
+
+def quiet(library: str) -> None:
+    """Keep a library from logging the records that it leaves out: what is in them is nobody's to read."""
+    logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 def each(read: Callable[[Any], Any], records: Iterable[Any]) -> list[Any]:
