@@ -90,10 +90,10 @@ def _read_bradley_terry(path: Path) -> list[Any]:
 
 def _expected_chat_template(meant: Meant) -> list[Any]:
     both = answers(meant)
-    # An answer is looked for in a rendered exchange that begins with a made-up message, and is cut off from where it is
+    # Nothing cannot be rendered. An answer is looked for in a rendered exchange that begins with a made-up message, and is cut off from where it is
     # first found: an empty one, or one that the made-up part holds, is not found where it stands.
     made_up = chatml([message(USER, "[[dummy_message]]")], asks=True)
-    if both is None or any(one in made_up for one in both):
+    if both is None or not meant.prompt or any(one in made_up for one in both):
         return []
     return [[chatml(meant.prompt, asks=True), *(f"{one}<|im_end|>" for one in both)]]
 
