@@ -26,6 +26,8 @@ def _halved(path: Path, read: Callable[[Path], Sequence[Any]], folder: Path) -> 
     records, write = _records(path)
     try:
         found = list(read(path))
+    except ImportError:  # that is no refusal: the consumer is not there
+        raise
     except Exception as error:  # noqa: BLE001  # whatever a consumer raises is its refusal
         found = [error] if records == 1 else []
     if len(found) == records:
