@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -278,14 +277,17 @@ class TestConsumers:
         assert found[4:] == [4, None, 6, 7]
 
     def test_stubs(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A stub has what is asked of it, and modules within."""
+        """A stub has what is asked of it, and modules within; what is there is not replaced."""
         monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
-        stub(("papyrus", "scroll.ink"))
+        stub(("papyrus", "json", "scroll.ink"))
         within = import_module("papyrus.sheets.edges")
+        made = type("Edge", (within.Base,), {})
 
-        assert issubclass(type("Edge", (within.Base,), {}), within.Base)
-        assert not isinstance(within, SimpleNamespace)
+        assert isinstance(made(1, torn=True), within.Base)
+        assert within.Base.shape(2) is not None
+        assert import_module("json").loads is json.loads
+        assert import_module("scroll.ink").Dry is not None
         with pytest.raises(ImportError):
-            import_module("scroll")
-        for name in [name for name in sys.modules if name.startswith("papyrus")]:
+            import_module("scroll.quill")
+        for name in [name for name in sys.modules if name.startswith(("papyrus", "scroll"))]:
             monkeypatch.delitem(sys.modules, name)

@@ -12,14 +12,29 @@ from typing import Any
 import attrs
 
 
-class Stub(ModuleType):
-    """A module that has whatever is asked of it: each name is an empty class of its own."""
+class Anything(type):
+    """A class that has whatever is asked of it, which are such classes, and that can be called with anything."""
 
-    def __getattr__(self, name: str) -> Any:
-        """Make an empty class, once: something may inherit from it, and nothing of it does anything."""
+    def __getattr__(cls, name: str) -> Any:
+        """Make one more such class."""
         if name.startswith("__"):
             raise AttributeError(name)
-        made = type(name, (), {"__module__": self.__name__})
+        return cls.__class__.empty(name)
+
+    @classmethod
+    def empty(cls, name: str) -> Any:
+        """Make a class of that name: something may inherit from it, or call it, and nothing comes of it."""
+        return cls(name, (), {"__init__": lambda *_, **__: None})
+
+
+class Stub(ModuleType):
+    """A module that has whatever is asked of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Make what is asked for, once."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        made = Anything.empty(name)
         setattr(self, name, made)
         return made
 
@@ -37,7 +52,8 @@ class Stubs(MetaPathFinder, Loader):
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> Any:
         """Return what makes a stub, if *fullname* is to be one."""
         del path, target
-        wanted = any(fullname == name or fullname.startswith(f"{name}.") for name in self.names)
+        # Or a package on the way to one of them.
+        wanted = any(f"{fullname}.".startswith(f"{name}.") or name.startswith(f"{fullname}.") for name in self.names)
         return ModuleSpec(fullname, self, is_package=True) if wanted else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -49,6 +65,6 @@ class Stubs(MetaPathFinder, Loader):
 
 
 def stub(names: Sequence[str]) -> None:
-    """Replace modules, and all modules within them, by stubs: those that are imported from now on."""
-    # A name of which a module is stubbed must be there itself: only the longest prefixes are asked for.
-    sys.meta_path.insert(0, Stubs(tuple(names)))
+    """Let stubs stand in for modules, and for all modules within them, that are not installed."""
+    # Last, so that nothing is taken away that is there: turnparse itself may need it.
+    sys.meta_path.append(Stubs(tuple(names)))
