@@ -184,6 +184,12 @@ class TestWhatFails:
 
         assert result(check(read)).problems[0] == f"could not be read: {error.__name__}"
 
+    def test_a_row_should_have_been_set_aside(self) -> None:
+        """Where a row was written that a target should not take, there may be nothing to expect of it."""
+        found = result(check(expected=lambda row: [row.row["papyrus"]]))
+
+        assert found.problems[0] == "a row was written of which nothing is expected: KeyError"
+
     def test_the_target_is_missing(self) -> None:
         """A target that turnparse does not have is a failure, and no crash."""
         assert result(check(target="papyrus")).problems == ["turnparse has no such target"]
