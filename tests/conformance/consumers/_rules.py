@@ -32,5 +32,9 @@ def conversation(messages: Any) -> Messages:
 def alternating(messages: Messages) -> None:
     """Raise unless user and assistant take turns, the user first and the assistant last."""
     turns = [message["role"] for message in messages if message["role"] != "system"]
-    if len(turns) % 2 or any(turn != due for turn, due in zip(turns, cycle(("user", "assistant")), strict=False)):
+    if (
+        not turns
+        or len(turns) % 2
+        or any(turn != due for turn, due in zip(turns, cycle(("user", "assistant")), strict=False))
+    ):
         raise ValueError("expected user and assistant to take turns")
