@@ -15,8 +15,8 @@ from tests.conformance.consumers._records import each, lines, whole
 
 
 def _checked(take: Callable[[Record], Any], folder: Path, record: Record) -> Any:
-    os.environ.setdefault("TQDM_DISABLE", "1")  # read when it is imported: else a bar a record
-    from together.utils.files import check_file  # type: ignore[import-not-found] # only where it is installed
+    os.environ["TOGETHER_DISABLE_TQDM"] = "true"  # else it draws a bar for every record
+    from together.lib.utils.files import check_file  # type: ignore[import-not-found] # only where it is installed
 
     # It stops at the first fault of a file: a file a record, to know of every one.
     path = folder / "one.jsonl"
@@ -43,19 +43,19 @@ def _preference(record: Record) -> Any:
 
 CONSUMER = Consumer(
     name="together",
-    version="1.6.0",  # later ones leave the check to the server
-    requirements=("together==1.6.0",),
+    version="2.14.0",  # of 2.15, 2.19, 2.20, 2.42, 3.0 and 3.1 none looks into a message: the server does
+    requirements=("together==2.14.0",),
     checks=(
         Check(
             target="openai",
-            function="together.utils.files.check_file",
+            function="together.lib.utils.files.check_file",
             read=functools.partial(_read, _chat),
             expected=lambda meant: [whole(meant)],
-            mutate=lambda record: {"messages": [*record["messages"], record["messages"][-1]]},
+            mutate=lambda record: {"messages": [{**message, "weight": 0.5} for message in record["messages"]]},
         ),
         Check(
             target="openai-preference",
-            function="together.utils.files.check_file",
+            function="together.lib.utils.files.check_file",
             read=functools.partial(
                 _read,
                 lambda record: (
