@@ -1,9 +1,9 @@
-"""NeMo-RL: the rules that its documentation and its released source state for preference data in the rank format.
+"""NeMo-RL: the rules that its documentation and its source state for preference data in the rank format.
 
 What the package index has under its name is a placeholder, version 0.0.0, that says so; NeMo-RL is installed from its
-repository alone. So its rules are written down here: those of ``docs/guides/dpo.md``, and of what reads the records,
-``PreferenceDataset`` (``datasets.load_dataset("json", ...)``), ``preference_preprocessor`` and
-``preference_collate_fn``, which trains the last message only.
+repository alone. So its rules are written down here, as they are read in the repository at about version 0.5: those of
+``docs/guides/dpo.md``, and of what reads the records, ``PreferenceDataset`` (``datasets.load_dataset("json", ...)``),
+``preference_preprocessor``, and ``preference_collate_fn``, which trains the last message only, whoever says it.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ def _expected_pair(meant: Meant) -> list[Record]:
 
 def _read_conversations(path: Path) -> list[Any]:
     openrlhf = import_module("openrlhf.datasets")
-    # A column for the last answer, --data.output_key, has no default and does not go with --data.multiturn: a user who
-    # forgets the one or sets the other trains on questions. One column with the whole conversation can't be misread.
+    # A column for the last answer, --data.output_key, has no default: where it is forgotten the text is cut in the wrong
+    # place, and with --data.multiturn it raises. One column with the whole conversation is read right by both.
     strategy = _strategy(input_key="input", output_key=None)
     records = _loaded(path, strategy)
     last, every = (

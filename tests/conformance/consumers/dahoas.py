@@ -1,0 +1,56 @@
+"""Dahoas/full-hh-rlhf: a data set, not a program; what its readers do with a row is written down here as rules.
+
+They are trlx, DeepSpeed-Chat and an example of verl's, of which no package index has the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.conformance.check import Check, Consumer, Meant, Record
+from tests.conformance.consumers._records import MARKERS, each, lines, rejected, transcript, whole
+from tests.conformance.consumers._rules import keys
+
+
+def _joined(record: Record) -> Any:
+    """Follow them: the prompt as it is, and each answer put behind it."""
+    keys(record, "prompt", "response", "chosen", "rejected")
+    for column, text in record.items():
+        if not isinstance(text, str):
+            raise TypeError(f"expected {column} to be a string")
+    prompt = record["prompt"]
+    if not prompt.endswith(MARKERS["assistant"]):
+        raise ValueError("expected the prompt to end where the assistant is to answer")
+    if record["response"] != record["chosen"]:
+        raise ValueError("expected the response to be the chosen answer")
+    for column in ("chosen", "rejected"):
+        if any(marker in record[column] for marker in MARKERS.values()):
+            raise ValueError(f"expected {column} to be one answer")
+    return prompt, prompt + record["chosen"], prompt + record["rejected"]
+
+
+def _expected(meant: Meant) -> Sequence[Any]:
+    return [(transcript(meant.prompt) + MARKERS["assistant"], transcript(whole(meant)), transcript(rejected(meant)))]
+
+
+def _read(path: Path) -> Sequence[Any]:
+    return each(lines(path), _joined)
+
+
+CONSUMER = Consumer(
+    name="dahoas",
+    version="",
+    requirements=(),
+    how="rules of its documentation",
+    checks=(
+        Check(
+            target="dahoas",
+            function="prompt + chosen and prompt + rejected, as DeepSpeed-Chat's DahoasFullhhrlhfDataset has them",
+            read=_read,
+            expected=_expected,
+            mutate=lambda record: {**record, "prompt": record["prompt"].removesuffix(MARKERS["assistant"])},
+        ),
+    ),
+)
