@@ -58,7 +58,7 @@ ODD = Target(
         "items": Items((Text("chosen", cue="strip"), Text("rejected", cue="strip"), Content("shared", at="first"))),
         "nested": Items((Items((Messages("shared"), Messages("rejected"))), Items((Messages("completion"),) * 2))),
         "text": Text("prompt", cue="append"),
-        "system": System(absent=None),
+        "system": System(absent=None, optional=True),
         "history": Exchanges("shared"),
         "digest": Sha256(Text("whole-rejected")),
         "nothing": Constant(None),
@@ -74,7 +74,7 @@ ODD = Target(
         "items": Items((Content("chosen"), Content("rejected"), Content("shared", at="first"))),
         "nested": Items((Items((Messages("shared"), Messages("rejected"))), Items((Messages("completion"),) * 2))),
         "text": Text("whole-chosen"),
-        "system": System(absent=None),
+        "system": System(absent=None, optional=True),
         "history": Exchanges("shared"),
         "digest": Sha256(Content("chosen")),
         "nothing": Constant(None),
@@ -88,7 +88,7 @@ ODD = Target(
         Rule("rejected-first", "the cue is the assistant's", "rejected", r"[aA]\w*", schema=True),
         Rule("unlike", "to see it reported", differs=True),
         Rule("found", "to see it reported", "rejected", outside="Yes. No. 0a"),
-        Rule("says", "to see it reported", "whole-chosen", "[sua]*"),
+        Rule("says", "to see it reported", "whole-chosen", "[sua]*", alike="[sua]+"),
     ),
 )
 
@@ -119,9 +119,10 @@ def expected(rows: list[dict[str, Any]], **options: Any) -> list[tuple[list[dict
 
 
 def without_absent(value: Any) -> Any:
-    """Return a record without the keys of messages that are None."""
+    """Return a record without the keys that JSON may lack where they are None."""
     if isinstance(value, dict):
-        return {key: without_absent(inner) for key, inner in value.items() if key != "learn" or inner is not None}
+        absent = [key for key in ("learn", "weight", "loss", "system") if value.get(key, "") is None]
+        return {key: without_absent(inner) for key, inner in value.items() if key not in absent}
     return [without_absent(inner) for inner in value] if isinstance(value, list) else value
 
 
@@ -168,7 +169,7 @@ def test_every_target_in_every_format(  # noqa: PLR0917  # hypothesis names them
         written = read_back(output)
         assert [without_absent(record) for record in written] == [without_absent(record) for record in records]
         if written:
-            assert [*written[0]] == [*records[0]]
+            assert [*without_absent(written[0])] == [*without_absent(records[0])]
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "parquet"])
@@ -233,7 +234,7 @@ def test_loss_marks(tmp_path: Path) -> None:
         run(source, tmp_path / "o.jsonl", to="trl", loss="last-turn")
 
 
-@pytest.mark.parametrize(("to", "path"), [("trl", "prompt"), ("sharegpt", "conversations"), ("messages", "messages")])
+@pytest.mark.parametrize(("to", "path"), [("trl", "prompt"), ("messages", "messages")])
 def test_a_system_prompt_leads(tmp_path: Path, to: str, path: str) -> None:
     """A system prompt that the run adds is the first message of each row, before a row's own."""
     source = tmp_path / "in.jsonl"
@@ -397,6 +398,32 @@ def test_metadata_comes_back(tmp_path: Path) -> None:
         run(tmp_path / f"there.{ending}", tmp_path / f"back.{ending}", from_="messages", to="hh")
         (record,) = read_back(tmp_path / f"back.{ending}")
         assert {key: record[key] for key in attempt} == attempt
+
+
+def test_a_key_may_be_missing(tmp_path: Path) -> None:
+    """Where a format has no null for a system prompt, JSON has no key for it; tables have null."""
+    source = tmp_path / "in.jsonl"
+    source.write_text(
+        json.dumps({"text": "Be.\n\nHuman: q\n\nAssistant: a"}) + "\n" + json.dumps({"text": ONE["chosen"]}) + "\n"
+    )
+    for system in (None, "Go."):
+        run(source, tmp_path / "o.jsonl", to="anthropic", system=system)
+        run(source, tmp_path / "o.parquet", to="anthropic", system=system)
+        found = [record.get("system", "none") for record in read_back(tmp_path / "o.jsonl")]
+        assert found == (["Be.", "none"] if system is None else ["Go.\n\nBe.", "Go."])
+        assert [record["system"] for record in read_back(tmp_path / "o.parquet")] == [
+            None if text == "none" else text for text in found
+        ]
+
+
+def test_a_rule_may_ask_that_all_rows_are_alike(tmp_path: Path) -> None:
+    """A system message of some rows alone breaks a rule that one of all rows does not."""
+    source = tmp_path / "in.jsonl"
+    rows = ({"text": "Be.\n\nHuman: q\n\nAssistant: a"}, {"text": ONE["chosen"]})
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+    assert run(source, tmp_path / "o.jsonl", to="sharegpt")[0].rows_out == 1
+    assert run(source, tmp_path / "o.jsonl", to="sharegpt", system="Go.")[0].rows_out == 2
 
 
 def test_there_is_no_way_back_from_what_does_not_keep_all() -> None:

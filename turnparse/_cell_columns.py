@@ -81,9 +81,11 @@ class TextCells:
 
     Attributes:
         array: a `pyarrow.Array` of type string or large_string.
+        optional: whether JSON has no key where the text would be null.
     """
 
     array: Any
+    optional: bool = False
 
 
 @attrs.frozen
@@ -183,10 +185,10 @@ def one_of(column: MessageColumn, at: Literal["first", "last"]) -> MessageColumn
 def _system(parts: Parts, cell: System, writing: Writing) -> Built:
     # A conversation's own system message stands in its prompt, however it ends.
     column = parts.part("prompt")
-    if not column.leading.any():
+    if not column.leading.any() and (writing.system is not None or not cell.optional):
         return Constant(cell.absent if writing.system is None else writing.system)
     texts = (column if writing.system is None else column.led_by(writing.system)).system()
-    return TextCells(texts if cell.absent is None else texts.fill_null(cell.absent))
+    return TextCells(texts if cell.absent is None else texts.fill_null(cell.absent), cell.optional)
 
 
 def _rendered(column: MessageColumn, cell: Text, table: MarkerTable) -> Any:

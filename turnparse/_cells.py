@@ -135,9 +135,11 @@ class System:
 
     Attributes:
         absent: what stands there if there is none.
+        optional: whether JSON has no such key where it would be null. It must not be the last of its object.
     """
 
     absent: str | None = ""
+    optional: bool = False
 
 
 @attrs.frozen

@@ -37,14 +37,14 @@ def answers_first(
     return tuple(Rule(f"{part}-begins-with-assistant", because, part, r"[aA]\w*", schema=schema) for part in parts)
 
 
+def not_empty(because: str, *parts: Part) -> tuple[Rule, ...]:
+    """Return the rules that there is a turn in *parts*."""
+    return tuple(Rule(f"{part}-has-messages", because, part, r"\w+") for part in parts)
+
+
 def no_empty(because: str, *parts: Part) -> tuple[Rule, ...]:
     """Return the rules that no turn of *parts* is empty."""
     return tuple(Rule(f"{part}-without-empty-turns", because, part, SAYING) for part in parts)
-
-
-def alternating(because: str, *parts: Part) -> tuple[Rule, ...]:
-    """Return the rules that the user and the assistant take turns in *parts*, whole conversations."""
-    return tuple(Rule(f"{part}-alternates", because, part, ALTERNATING) for part in parts)
 
 
 def ending_on_assistant(because: str, *parts: Part) -> tuple[Rule, ...]:

@@ -169,7 +169,7 @@ class Job:
         """Return whether the target's consumer would not read the row as meant, and why it is set aside, if it is."""
         if kind not in self.target.takes:
             return True, f"the target {self.target.name} takes {' and '.join(self.target.takes)} rows, not {kind} rows"
-        broken = list(self.target.broken(item, self.side))
+        broken = list(self.target.broken(item, self.side, led=self.system is not None))
         refusal = next((self.reason(rule) for rule in broken if self.enforces(rule)), "")
         if not refusal and self.target.writes_text:
             refusal = _unreadable(item, self.dialect)

@@ -135,6 +135,15 @@ def _flattened(records: Sequence[Mapping[str, Built]]) -> tuple[list[tuple[bytes
     return leaves, text
 
 
+@attrs.frozen
+class _Optional:
+    """Texts, each with its key before it and what comes after it, and nothing at all where there is none."""
+
+    key: bytes
+    array: Any
+    after: bytes
+
+
 def _pieces_of(built: Built) -> Iterator[Any]:
     """Yield what *built* is made of, in order: text that is the same in all rows, and what differs."""
     match built:
@@ -142,9 +151,14 @@ def _pieces_of(built: Built) -> Iterator[Any]:
             yield orjson.dumps(built.value)
         case FieldCells():
             yield b"{"
-            for number, (key, inner) in enumerate(built.cells.items()):
-                yield (b"," if number else b"") + orjson.dumps(key) + b":"
-                yield from _pieces_of(inner)
+            for number, (key, inner) in enumerate(built.cells.items(), 1):
+                comma = b"," if number < len(built.cells) else b""
+                if isinstance(inner, TextCells) and inner.optional:
+                    yield _Optional(orjson.dumps(key) + b":", inner.array, comma)
+                else:
+                    yield orjson.dumps(key) + b":"
+                    yield from _pieces_of(inner)
+                    yield comma
             yield b"}"
         case ItemCells():
             yield b"["
@@ -174,6 +188,12 @@ def _run(leaf: Any, chosen: Places | None, count: int) -> tuple[Run, Places | No
             offsets = np.arange(len(leaf.array) + 1)
             null = leaf.array.is_null().to_numpy(zero_copy_only=False) if leaf.array.null_count else None
             return Run(TextColumn.of(leaf.array), offsets, None, ONCE, ONCE, b'"', b"", null), chosen
+        case _Optional():
+            offsets = np.append(0, np.cumsum(leaf.array.is_valid().to_numpy(zero_copy_only=False)))
+            opening = (leaf.key + b'"',)
+            return Run(
+                TextColumn.of(leaf.array.drop_null()), offsets, None, opening, ONCE, b'"' + leaf.after, b""
+            ), chosen
         case _:
             run_of_lists = _list_run(leaf.array)
             return None if run_of_lists is None else (run_of_lists, chosen)
@@ -191,8 +211,8 @@ def _copied(leaf: Any, chosen: Places) -> Any:
             counts = leaf.column.counts.take(chosen)
             index = ranges(leaf.column.offsets.take(chosen).astype(np.int64), counts)
             return ExchangeCells(leaf.column.taken(index, counts))
-        case TextCells():
-            return TextCells(leaf.array.take(pa.array(chosen)))
+        case TextCells() | _Optional():
+            return attrs.evolve(leaf, array=leaf.array.take(pa.array(chosen)))
         case _:
             return ArrayCells(_some(leaf.array, chosen))
 

@@ -36,7 +36,9 @@ def broken_by(rule: Rule, parts: Parts, *, system: bool) -> Mask:
         return within
     # However many rows there are, they take turns in few ways.
     ways = parts.part(rule.part).letters.dictionary_encode()
-    broken = np.array([not rule.holds(_led(way, rule, system=system)) for way in ways.dictionary.to_pylist()], np.bool_)
+    broken = np.array(
+        [not rule.holds(_led(way, rule, system=system), led=system) for way in ways.dictionary.to_pylist()], np.bool_
+    )
     if not broken.any():
         return np.zeros(len(parts), np.bool_)
     rows: Mask = broken.take(ways.indices.to_numpy())

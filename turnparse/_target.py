@@ -66,6 +66,7 @@ class Rule:
             user, the assistant and the system, capitals where a turn is empty. A system prompt that the run adds counts.
         differs: instead, whether the last contents of a pair's two sides must differ.
         outside: instead, a text in which the last content of the part must not be found.
+        alike: another pattern where the run adds a system prompt, so that all rows have one, for the letters after it.
         schema: whether the target's columns cannot hold a row that breaks it: then it is never only reported.
     """
 
@@ -75,10 +76,13 @@ class Rule:
     pattern: str = ""
     differs: bool = False
     outside: str = ""
+    alike: str = ""
     schema: bool = False
 
-    def holds(self, letters: str) -> bool:
-        """Tell whether turns with these *letters* keep the rule."""
+    def holds(self, letters: str, *, led: bool = False) -> bool:
+        """Tell whether turns with these *letters* keep the rule; *led* if the run adds a system prompt, which is among them."""
+        if led and self.alike:
+            return re.fullmatch(self.alike, letters[1:]) is not None
         return re.fullmatch(self.pattern, letters) is not None
 
 
@@ -166,8 +170,8 @@ class Target:
         """Return the columns that a row of *kind* is written to."""
         return {*self.columns, *(METADATA if self.metadata and kind == "red-team" else ())}
 
-    def broken(self, item: Pair | RedTeamAttempt | Transcript, side: Side) -> Iterator[Rule]:
-        """Yield the rules that *item* breaks, in their order."""
+    def broken(self, item: Pair | RedTeamAttempt | Transcript, side: Side, *, led: bool = False) -> Iterator[Rule]:
+        """Yield the rules that *item* breaks, in their order; *led* if it has a system prompt that the run added."""
         for rule in self.rules:
             turns = part_of(item, rule.part, side)
             if rule.differs:
@@ -178,7 +182,7 @@ class Target:
             elif rule.outside:
                 if turns and turns[-1].content in rule.outside:
                     yield rule
-            elif not rule.holds(letters_of(turns)):
+            elif not rule.holds(letters_of(turns), led=led):
                 yield rule
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.conformance.check import Messages, Record
-from tests.conformance.consumers._tokenizer import EOS, ROLES, decoded, rendered, tokenizer
-from tests.conformance.consumers.datasets import loads
+from conformance.check import Messages, Record
+from conformance.consumers._tokenizer import EOS, ROLES, decoded, rendered, tokenizer
+from conformance.consumers.datasets import loads
 
 TRAINERS = {
     frozenset({"prompt", "chosen", "rejected"}): ("DPOTrainer", "RewardTrainer"),

@@ -1,6 +1,6 @@
 """Dahoas' full-hh-rlhf: text, for trlx and others."""
 
-from turnparse._declarations import LOAD_DATASET, answers_first
+from turnparse._declarations import LOAD_DATASET, one_answer
 from turnparse.targets import Target, Text
 
 TARGET = Target(
@@ -14,8 +14,6 @@ TARGET = Target(
         "chosen": Text("chosen", cue="strip"),
         "rejected": Text("rejected", cue="strip"),
     },
-    rules=answers_first(
-        "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
-    ),
+    rules=one_answer("the prompt ends in the assistant's marker, and one answer of the assistant follows"),
     loading=LOAD_DATASET,
 )

@@ -1,6 +1,6 @@
 """distilabel and argilla, preference data."""
 
-from turnparse._declarations import LOAD_DATASET
+from turnparse._declarations import LOAD_DATASET, ending_on_assistant
 from turnparse.targets import Constant, Content, Messages, Rule, Sha256, Target
 
 TARGET = Target(
@@ -18,6 +18,9 @@ TARGET = Target(
         "rejected_model": Constant(None),
         "rejected_rating": Constant(0.0),
     },
-    rules=(Rule("begins-with-user", "prompt is the first question", "shared", r"[sS]?[uU]\w*", schema=True),),
+    rules=(
+        Rule("begins-with-user", "prompt is the first question", "shared", r"[sS]?[uU]\w*", schema=True),
+        *ending_on_assistant("ratings are of what the assistant says last", "whole-chosen", "whole-rejected"),
+    ),
     loading=LOAD_DATASET,
 )

@@ -1,6 +1,6 @@
 """open-instruct, preference data."""
 
-from turnparse._declarations import one_answer
+from turnparse._declarations import not_empty, one_answer
 from turnparse.targets import Messages, Target
 
 TARGET = Target(
@@ -9,6 +9,12 @@ TARGET = Target(
     link="https://github.com/allenai/open-instruct/blob/main/open_instruct/dataset_transformation.py",
     takes=("pair",),
     columns={"chosen": Messages("whole-chosen"), "rejected": Messages("whole-rejected")},
-    rules=one_answer("all messages but the last are read as the prompt, of the chosen side alone", schema=False),
+    rules=(
+        *not_empty("there is nothing before the answer", "shared"),
+        *one_answer(
+            "only the last message is different: the others are read as the prompt, of the chosen side alone",
+            schema=False,
+        ),
+    ),
     loading="--mixer_list {file} 1.0",
 )

@@ -1,6 +1,6 @@
 """OpenAI fine-tuning, conversations; Azure, Together and Fireworks keep the format."""
 
-from turnparse._declarations import ending_on_assistant, no_empty
+from turnparse._declarations import no_empty, taking_turns
 from turnparse.targets import Keys, LossMark, Messages, Target
 
 OPENAI = Keys(loss=LossMark("weight", learnt=1, masked=0, only=("assistant",)))
@@ -12,7 +12,10 @@ TARGET = Target(
     takes=("pair", "red-team", "transcript"),
     columns={"messages": Messages("conversation", OPENAI)},
     rules=(
-        *ending_on_assistant("the last message must be the assistant's, or the file is refused", "conversation"),
+        *taking_turns(
+            "Together and others ask for user and assistant by turns, to the assistant, or refuse the file",
+            "conversation",
+        ),
         *no_empty("messages without content are refused", "conversation"),
     ),
     loading='client.files.create(file=open("{file}", "rb"), purpose="fine-tune")',

@@ -1,6 +1,6 @@
 """OpenAI fine-tuning, preference data; Azure, Together and Fireworks keep the format."""
 
-from turnparse._declarations import no_empty, one_answer
+from turnparse._declarations import TO_USER, no_empty, one_answer
 from turnparse.targets import Fields, Messages, Rule, Target
 
 TARGET = Target(
@@ -16,7 +16,12 @@ TARGET = Target(
     rules=(
         *one_answer("outputs are one message of the assistant each", schema=False),
         *no_empty("messages without content are refused", "shared", "chosen", "rejected"),
-        Rule("prompt-ends-on-user", "the outputs answer the last message of the input", "shared", r"\w*[uU]"),
+        Rule(
+            "prompt-alternates",
+            "Together and others ask for turns, to one of the user, which the outputs answer",
+            "shared",
+            TO_USER,
+        ),
     ),
     loading='client.files.create(file=open("{file}", "rb"), purpose="fine-tune")',
 )

@@ -1,6 +1,6 @@
 """RLHFlow, preference data in its standard format."""
 
-from turnparse._declarations import LOAD_DATASET, alternating, ending_on_assistant
+from turnparse._declarations import LOAD_DATASET, one_answer, taking_turns
 from turnparse.targets import Constant, Messages, Target
 
 TARGET = Target(
@@ -15,10 +15,8 @@ TARGET = Target(
         "rejected_score": Constant(None, "number"),
     },
     rules=(
-        *alternating("it filters out conversations in which roles do not alternate", "whole-chosen", "whole-rejected"),
-        *ending_on_assistant(
-            "it filters out conversations that do not end on the assistant", "whole-chosen", "whole-rejected"
-        ),
+        *one_answer("it filters out pairs whose sides part before their last message", schema=False),
+        *taking_turns("it filters out conversations in which roles do not alternate", "whole-chosen", "whole-rejected"),
     ),
     loading=LOAD_DATASET,
 )

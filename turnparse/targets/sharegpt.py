@@ -1,12 +1,27 @@
 """ShareGPT, as FastChat and many others read it."""
 
-from turnparse.targets import SHAREGPT, Messages, Sha256, Target, Text
+from turnparse._declarations import no_empty
+from turnparse.targets import SHAREGPT, Messages, Rule, Sha256, System, Target, Text
 
 TARGET = Target(
     name="sharegpt",
     about="ShareGPT: one conversation a row, with a digest of its text as id; of a pair the side that --side names.",
     link="https://github.com/lm-sys/FastChat/blob/main/data/dummy_conversation.json",
     takes=("pair", "red-team", "transcript"),
-    columns={"id": Sha256(Text("conversation")), "conversations": Messages("conversation", SHAREGPT)},
+    columns={
+        "id": Sha256(Text("conversation")),
+        "system": System(absent=None, optional=True),
+        "conversations": Messages("conversation", SHAREGPT, system="apart"),
+    },
+    rules=(
+        Rule(
+            "conversation-alternates",
+            "FastChat's cleaning drops the record, or cuts its last turn; a system message of one record alone stays for the next ones",
+            "conversation",
+            "([uU][aA])+",
+            alike="([uU][aA])+",
+        ),
+        *no_empty("the closing token of an empty turn is not found, and the text is misread", "conversation"),
+    ),
     loading="python -m fastchat.train.train --data_path {file} …",
 )

@@ -1,6 +1,6 @@
 """TRL, preference data with an explicit prompt: what its DPO, ORPO and CPO trainers want."""
 
-from turnparse._declarations import LOAD_DATASET, PROMPT_OF_TRL
+from turnparse._declarations import LOAD_DATASET, PROMPT_OF_TRL, not_empty
 from turnparse.targets import Messages, Target
 
 TARGET = Target(
@@ -9,6 +9,9 @@ TARGET = Target(
     link="https://huggingface.co/docs/trl/dataset_formats#preference",
     takes=("pair",),
     columns={"prompt": Messages("shared"), "chosen": Messages("chosen"), "rejected": Messages("rejected")},
-    rules=(PROMPT_OF_TRL,),
+    rules=(
+        PROMPT_OF_TRL,
+        *not_empty("a side without messages is just the prompt, and nothing warns", "chosen", "rejected"),
+    ),
     loading=LOAD_DATASET,
 )

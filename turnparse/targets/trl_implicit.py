@@ -1,6 +1,6 @@
 """TRL, preference data with an implicit prompt: what its RewardTrainer wants."""
 
-from turnparse._declarations import LOAD_DATASET
+from turnparse._declarations import LOAD_DATASET, not_empty
 from turnparse.targets import Messages, Target
 
 TARGET = Target(
@@ -9,5 +9,6 @@ TARGET = Target(
     link="https://huggingface.co/docs/trl/dataset_formats#preference",
     takes=("pair",),
     columns={"chosen": Messages("whole-chosen"), "rejected": Messages("whole-rejected")},
+    rules=not_empty("apply_chat_template raises on a conversation without messages", "whole-chosen", "whole-rejected"),
     loading=LOAD_DATASET,
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.check import Meant, Messages, Record
+from conformance.check import Meant, Messages, Record
 
 MARKERS = {"user": "\n\nHuman:", "assistant": "\n\nAssistant:"}
 """What stands before a turn, in the transcripts of HH-RLHF."""

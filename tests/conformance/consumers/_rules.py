@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import cycle
 from typing import Any
 
-from tests.conformance.check import Messages, Record
+from conformance.check import Messages, Record
 
 ROLES = ("system", "user", "assistant")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from tests.conformance.check import Messages
+from conformance.check import Messages
 
 ROLES = {"system": "\ue000", "user": "\ue001", "assistant": "\ue002"}
 """What opens a message of each role: single characters of private use, so that no two openings share a prefix."""

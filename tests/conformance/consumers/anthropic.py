@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.check import Check, Consumer, Meant, Messages, Record
-from tests.conformance.consumers._records import each, lines, whole
+from conformance.check import Check, Consumer, Meant, Messages, Record
+from conformance.consumers._records import each, lines, whole
 
 REST: Record = {"model": "any", "max_tokens": 1}
 """What a request needs beside what a record says."""

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tests.conformance.check import Check, Consumer, Meant, Record
-from tests.conformance.consumers._records import each, lines, rejected, whole
+from conformance.check import Check, Consumer, Meant, Record
+from conformance.consumers._records import each, lines, rejected, whole
 
 USER: Record = {
     "id": str(uuid.UUID(int=0)),

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.check import Check, Consumer, Meant, Record
-from tests.conformance.consumers._records import MARKERS, each, lines, rejected, transcript, whole
-from tests.conformance.consumers._rules import keys
+from conformance.check import Check, Consumer, Meant, Record
+from conformance.consumers._records import MARKERS, each, lines, rejected, transcript, whole
+from conformance.consumers._rules import keys
 
 
 def _joined(record: Record) -> Any:

@@ -8,8 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.conformance.check import Check, Consumer, Meant, Record
-from tests.conformance.consumers._records import whole
+from conformance.check import Check, Consumer, Meant, Record
+from conformance.consumers._records import whole
 
 
 def loads(path: Path) -> list[Record]:

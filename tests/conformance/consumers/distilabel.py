@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.check import Check, Consumer, Meant, Messages, Record
-from tests.conformance.consumers._records import each, lines, rejected, whole
+from conformance.check import Check, Consumer, Meant, Messages, Record
+from conformance.consumers._records import each, lines, rejected, whole
 
 LEFT_OUT = ("messages", "generations", "ratings")
 """What goes into the step, and is not of the format that comes out of it."""

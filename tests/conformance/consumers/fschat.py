@@ -11,8 +11,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from tests.conformance.check import Check, Consumer, Meant, Record
-from tests.conformance.consumers._records import each, lines, whole
+from conformance.check import Check, Consumer, Meant, Record
+from conformance.consumers._records import each, lines, whole
 
 STUBBED = ("jsonlines", "numpy", "torch", "torch.utils.data", "tqdm", "transformers", "transformers.trainer_pt_utils")
 """What the modules import at their head, for the tokenizer and the trainer: nothing that is called here uses it."""

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.check import Check, Consumer, Messages, Record
-from tests.conformance.consumers._records import each, lines, whole
+from conformance.check import Check, Consumer, Messages, Record
+from conformance.consumers._records import each, lines, whole
 
 
 @functools.cache

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.check import Check, Consumer, Record
-from tests.conformance.consumers._records import each, lines, rejected, whole
-from tests.conformance.consumers._rules import alternating, conversation, keys
+from conformance.check import Check, Consumer, Record
+from conformance.consumers._records import each, lines, rejected, whole
+from conformance.consumers._rules import alternating, conversation, keys
 
 
 def _preference(record: Record) -> Any:

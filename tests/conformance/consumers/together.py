@@ -10,8 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.conformance.check import Check, Consumer, Record
-from tests.conformance.consumers._records import each, lines, whole
+from conformance.check import Check, Consumer, Record
+from conformance.consumers._records import each, lines, whole
 
 
 def _checked(take: Callable[[Record], Any], folder: Path, record: Record) -> Any:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.conformance.check import Check, Consumer, Meant, Messages, Record
-from tests.conformance.consumers._records import MARKERS, each, rejected, transcript, whole
-from tests.conformance.consumers._tokenizer import CLOSE, ROLES, decoded, rendered, tokenizer
-from tests.conformance.consumers.datasets import loads
+from conformance.check import Check, Consumer, Meant, Messages, Record
+from conformance.consumers._records import MARKERS, each, rejected, transcript, whole
+from conformance.consumers._tokenizer import CLOSE, ROLES, decoded, rendered, tokenizer
+from conformance.consumers.datasets import loads
 
 Taken = dict[str, Any]
 
