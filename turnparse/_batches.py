@@ -25,6 +25,7 @@ from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT
 from turnparse._render import render
 from turnparse._summary import Summary
 from turnparse._target import Kind, kind_of
+from turnparse._token_columns import rows_with_tokens
 
 METADATA_TYPES: Final = {
     "min_harmlessness_score_transcript": pa.float64(),
@@ -292,6 +293,11 @@ class BatchConverter:
         known = {*attrs.astuple(self.job.columns), *KEYS}
         return batch.select([name for name in batch.schema.names if name in known])
 
+    @property
+    def seeks_tokens(self) -> bool:
+        """Whether something is done about control tokens: the rows that have one are read one by one then."""
+        return self.job.policies["control-token"] != "keep"
+
     @cached_property
     def kept(self) -> frozenset[str]:
         """The codes that are only counted where the columns reader finds them: the policies do nothing about them."""
@@ -330,6 +336,12 @@ class BatchConverter:
         finished = pairs.finished.without_nulls(chosen, rejected)
         columns = [pair_messages(pairs, part, side) for part in parts]
         odd = Finished(pairs.turns.sound & ~finished.regular, {}).without_nulls(chosen, rejected).regular.nonzero()[0]
+        if self.seeks_tokens:
+            # A regular row has nothing before its last turns on one side that it does not have on the other.
+            both = sides[0], pairs.responses, TextColumn.of(rejected.take(pa.array(odd)))
+            first, last, others = map(rows_with_tokens, both)
+            finished = finished.without(np.concatenate([first, last]))
+            odd = np.setdiff1d(odd, np.concatenate([first, odd.take(others)]))
         again = SecondLook.none()
         if worth_it(sides, odd):
             again = look_again(chosen, rejected, odd, markers, target, side, self.counted)
@@ -349,6 +361,8 @@ class BatchConverter:
         turns = read_column(TextColumn.of(texts), self.markers)
         whole = whole_messages(turns)
         finished = finish_texts(turns, self.markers, self.kept).without_nulls(texts)
+        if self.seeks_tokens:
+            finished = finished.without(rows_with_tokens(turns.column))
         return finished, [whole for _ in self.job.target.columns] + metadata
 
     def _metadata(self, batch: Any) -> list[Any] | None:
