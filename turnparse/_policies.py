@@ -86,8 +86,9 @@ def _watched(transcript: Transcript) -> Transcript:
 def mend(transcript: Transcript, values: Mapping[str, str]) -> Transcript:
     """Return *transcript* with every oddity mended for which *values* say ``trim``, ``drop``, ``merge`` or ``escape``.
 
-    Returns the same object if there is none, or if it is no transcript of its dialect at all. One mending can bring about another, so they are repeated; each leaves less
-    to mend: fewer turns, a shorter text, or no control token, and none brings one about. So they end.
+    Returns the same object if there is none, or if its dialect does not accept the text. One mending can bring about
+    another, so they are repeated; each leaves less to mend: a shorter text, or, once, one without control tokens, which
+    no other mending brings about. So they end.
     """
     while True:
         codes = transcript.codes
