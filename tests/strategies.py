@@ -183,7 +183,7 @@ def token_pairs(draw: st.DrawFn) -> tuple[str, str]:
     """
     sides = list(draw(st.one_of(regular_pairs(), regular_pairs(), parted_pairs(), text_pairs().filter(in_utf8))))
     for _ in range(draw(st.integers(0, 2))):
-        piece, at = draw(TOKEN_TEXT), draw(st.integers(0, 60))
+        piece, at = draw(TOKEN_TEXT), draw(st.integers(-20, 60))
         for index in draw(st.sampled_from([(0, 1), (0, 1), (0,), (1,)])):
             place = at % (len(sides[index]) + 1)
             sides[index] = sides[index][:place] + piece + sides[index][place:]

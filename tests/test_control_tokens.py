@@ -221,6 +221,36 @@ def test_rows_of_a_column(texts: list[str | None], kind: pa.DataType, first: int
     assert rows.tolist() == expected
 
 
+def test_what_lies_below_a_null_is_no_token() -> None:
+    """Bytes that no text has hold no token, whatever they are."""
+    texts = pa.array(["<s>", "<s>", "a"])
+    validity = pa.array([True, False, True]).buffers()[1]
+    array = pa.Array.from_buffers(pa.string(), 3, [validity, *texts.buffers()[1:]])
+
+    assert array.to_pylist() == ["<s>", None, "a"]
+    assert rows_with_tokens(TextColumn.of(array)).tolist() == [0]
+
+
+@pytest.mark.parametrize("place", ["system", "question", "chosen", "rejected", "a side that parts early"])
+def test_a_token_is_seen_wherever_it_stands(place: str) -> None:
+    """One token in a thousand rows is found, in whichever part of which side it stands."""
+    plain = ["\n\nHuman: q\n\nAssistant: a", "\n\nHuman: q\n\nAssistant: b"]
+    odd = {
+        "system": ["<s>" + text for text in plain],
+        "question": [text.replace("q", "q<s>") for text in plain],
+        "chosen": [plain[0] + "<s>", plain[1]],
+        "rejected": [plain[0], plain[1] + "<s>"],
+        "a side that parts early": [plain[0], plain[1].replace("q", "<s>") + "\n\nHuman: r\n\nAssistant: c"],
+    }[place]
+    rows = [plain] * 500 + [odd] * 20 + [plain] * 480
+    table = pa.table(dict(zip(("chosen", "rejected"), map(list, zip(*rows, strict=True)), strict=True)))
+    result = turnparse.convert_table(table, preset="faithful", policies={"control-token": "set-aside"})
+
+    assert result.set_aside["row"].to_pylist() == list(range(500, 520))
+    assert result.summary.diagnostics["control-token"] == 20
+    assert result.regular == 980
+
+
 def test_few_texts_are_asked() -> None:
     """What the tags of HTML and the brackets of programs begin with is told from tokens without asking a text."""
     near = [
