@@ -18,9 +18,8 @@ import turnparse
 from strategies import COLUMN_TYPES, PAIR_ROWS, other_columns, record_batches
 from turnparse._json_lines import json_lines
 from turnparse._json_text import BLOCK, ESCAPES
-from turnparse._message_columns import MESSAGE
 
-MESSAGES = pa.list_(MESSAGE)
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
 
 def one_by_one(batch: Any) -> list[bytes]:

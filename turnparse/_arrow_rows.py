@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 
 from turnparse._batches import METADATA_TYPES, BatchConverter, Judged, rows_of
 from turnparse._buffers import Places
-from turnparse._column_types import JSON_TEXT, arrow_type, column_of, fits, is_writable, type_of
+from turnparse._cell_columns import array_of, build, type_of
+from turnparse._cells import Writing
+from turnparse._column_types import JSON_TEXT, arrow_type, column_of, fits, is_writable, type_of_values
 from turnparse._errors import RowError, escape
 from turnparse._job import Judgement, unread
-from turnparse._message_columns import MESSAGE, message_lists
+from turnparse._parts import Parts, ReadRows
 from turnparse._red_team import RedTeamAttempt, wrong_type
-from turnparse._target import part_of
 
 ROWS_PER_SLICE: Final = 32
 """A batch that its odd rows cut into slices shorter than this is put in order by copying: slices have a cost each."""
@@ -65,7 +66,8 @@ class Layout:
             kept: what travels along.
             metadata: whether there is metadata to be written.
         """
-        fields = [(name, pa.list_(MESSAGE)) for name in converter.job.target.columns]
+        job = converter.job
+        fields = [(name, type_of(cell, job.loss)) for name, cell in job.target.columns.items()]
         fields += METADATA_TYPES.items() if metadata else []
         provenance = [("source", pa.string()), ("line", pa.int64())] if converter.job.provenance else []
         taken = {name for name, _ in (*fields, *provenance)}
@@ -97,7 +99,7 @@ class Layout:
         )
         return cls.of(
             converter,
-            {name: type_of(found) for name, found in values.items()},
+            {name: type_of_values(found) for name, found in values.items()},
             metadata=metadata and converter.job.target.metadata,
         )
 
@@ -137,35 +139,88 @@ def arrow_rows(
     order = _order(judged)
     if not len(order):
         return judged, []
-    targets = [layout.schema.field(name) for name in (*converter.job.target.columns, *_metadata(layout))]
-    schema = pa.schema(targets)
+    job = converter.job
+    names = list(job.target.columns)
+    schema = pa.schema([layout.schema.field(name) for name in (*names, *_metadata(layout))])
     # Each batch here is in order; which row of the whole each of theirs is, is what the last step needs.
-    batches, places = [], []
-    if judged.regular.any():
-        batches.append(_batch_of(converter, judged, judged.columns, np.arange(len(judged.batch)), schema))
-        places.append(np.arange(len(judged.batch)))
-    if len(judged.again.rows):
-        batches.append(_batch_of(converter, judged, judged.again.columns, judged.again.rows, schema))
-        places.append(judged.again.rows)
-    if judged.items:
-        batches.append(pa.RecordBatch.from_arrays(_columns_of(converter, judged, layout), schema=schema))
-        places.append(np.array(judged.written))
-    # Of a row that stands in several batches the last is meant: the first holds something or other there.
-    source = np.empty(len(judged.batch), np.int64)
+    batches: list[Any] = []
+    source = np.empty((len(job.target.records), len(judged.batch)), np.int64)
     begin = 0
-    for at in places:
-        source[at] = begin + np.arange(len(at))
-        begin += len(at)
-    pieces = batches if len(batches) == 1 and len(batches[0]) == len(order) else _gathered(batches, source[order])
+    for population in populations(converter, judged):
+        metadata = _metadata_of(converter, judged, population) if layout.metadata else []
+        for number, record in enumerate(job.target.records):
+            cells = [build(cell, population.parts, population.writing) for cell in record.values()]
+            columns = [array_of(built, len(population.parts)) for built in cells]
+            batches.append(pa.RecordBatch.from_arrays([*columns, *metadata], schema=schema))
+            source[number, population.rows] = begin + population.places
+            begin += len(population.parts)
+    if len(job.target.records) > 1:
+        # The records of a row come one behind the other.
+        pieces = _gathered(batches, source[:, order].T.ravel())
+        order = np.repeat(order, len(job.target.records))
+    else:
+        pieces = (
+            batches if len(batches) == 1 and len(batches[0]) == len(order) else _gathered(batches, source[0, order])
+        )
     more = _more_columns(converter, judged, layout, order, place)
     return judged, _widened(pieces, more, layout.schema) if more else pieces
 
 
-def _batch_of(converter: BatchConverter, judged: Judged, columns: list[Any], rows: Places, schema: Any) -> Any:
-    """Return the *columns* of *rows*, which were finished by columns, as a `pyarrow.RecordBatch` of *schema*."""
-    if len(columns) < len(schema):
-        columns = [*columns, *_metadata_kept(converter, judged, rows)]
-    return pa.RecordBatch.from_arrays(columns[: len(schema)], schema=schema)
+@attrs.frozen
+class Population:
+    """Rows of a batch that are written, and that were read in one way.
+
+    Attributes:
+        rows: their places in the batch, ascending.
+        parts: what they say, and maybe others.
+        places: where each of *rows* is in *parts*, ascending.
+        metadata: metadata of attempts; each as long as *parts*, or none.
+        writing: what is still to be said of how their cells are made.
+        one_by_one: whether they were read row by row.
+    """
+
+    rows: Places
+    parts: Parts
+    places: Places
+    metadata: list[Any]
+    writing: Writing
+    one_by_one: bool = False
+
+
+def populations(converter: BatchConverter, judged: Judged) -> list[Population]:
+    """Return the rows of *judged* that are written, by the ways in which they were read."""
+    found = []
+    writing = converter.job.writing
+    regular = judged.regular.nonzero()[0]
+    if judged.parts is not None and len(regular):
+        found.append(Population(regular, judged.parts, regular, judged.metadata, writing))
+    if judged.again.parts is not None and len(judged.again.rows):
+        metadata = [column.slice(0, len(judged.again.parts)) for column in judged.metadata]
+        found.append(Population(judged.again.rows, judged.again.parts, judged.again.places, metadata, writing))
+    if judged.items:
+        parts = ReadRows(judged.items, converter.job.side)
+        # A system prompt was added when they were judged.
+        led = attrs.evolve(writing, system=None)
+        found.append(Population(np.array(judged.written), parts, np.arange(len(parts)), [], led, one_by_one=True))
+    return found
+
+
+def _metadata_of(converter: BatchConverter, judged: Judged, population: Population) -> list[Any]:
+    """Return metadata columns for a population."""
+    if population.one_by_one:
+        rows: list[Mapping[str, Any]] = [
+            item.metadata() if isinstance(item, RedTeamAttempt) else converter.job.kept(judged.row(index), item)
+            for index, item in zip(judged.written, judged.items, strict=True)
+        ]
+    elif population.metadata:
+        return population.metadata
+    else:
+        # Rows that are no attempts: what travels along under such a name, else null.
+        rows = [{}] * len(population.parts)
+        if judged.originals is not None and converter.job.keep_columns:
+            for index, at in zip(population.rows.tolist(), population.places.tolist(), strict=True):
+                rows[at] = judged.row(index)
+    return [pa.array([row.get(name) for row in rows], kind) for name, kind in METADATA_TYPES.items()]
 
 
 def _metadata(layout: Layout) -> Sequence[str]:
@@ -232,36 +287,6 @@ def _misfits(converter: BatchConverter, judged: Judged, layout: Layout) -> dict[
 def _misfit(expected: str, found: str) -> Judgement:
     msg = f"expected {expected}, as in the first rows, found {found}; an output of JSON lines takes rows that differ"
     return unread(RowError(escape(msg, 300), code="column-mismatch"))
-
-
-def _columns_of(converter: BatchConverter, judged: Judged, layout: Layout) -> list[Any]:
-    """Return the target's columns, and metadata, for the rows that were read one by one."""
-    job, items = converter.job, judged.items
-    columns = []
-    for part in job.target.columns.values():
-        runs = [part_of(item, part, job.side) for item in items]
-        turns = [turn for run in runs for turn in run]
-        offsets = np.zeros(len(runs) + 1, np.int32)
-        np.cumsum([len(run) for run in runs], out=offsets[1:])
-        roles = pa.array([turn.mark.role for turn in turns], pa.string())
-        contents = pa.array([turn.text.strip() for turn in turns], pa.string())
-        columns.append(message_lists(offsets, roles, contents))
-    if layout.metadata:
-        rows = [
-            item.metadata() if isinstance(item, RedTeamAttempt) else job.kept(judged.row(index), item)
-            for index, item in zip(judged.written, items, strict=True)
-        ]
-        columns += [pa.array([row.get(name) for row in rows], kind) for name, kind in METADATA_TYPES.items()]
-    return columns
-
-
-def _metadata_kept(converter: BatchConverter, judged: Judged, places: Places) -> list[Any]:
-    """Return metadata columns for rows that are no attempts: what travels along under such a name, else null."""
-    rows: list[Mapping[str, Any]] = [{}] * len(places)
-    if judged.originals is not None and converter.job.keep_columns:
-        finished = judged.finished
-        rows = [judged.row(index) if finished[index] else {} for index in places.tolist()]
-    return [pa.array([row.get(name) for row in rows], kind) for name, kind in METADATA_TYPES.items()]
 
 
 def _more_columns(

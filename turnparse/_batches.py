@@ -17,12 +17,13 @@ from turnparse._columns import REPORTED, Finished, Markers, finish_texts, read_c
 from turnparse._contents import TextColumn
 from turnparse._errors import RowError, TurnparseError, escape
 from turnparse._job import Job, Judgement, unread
-from turnparse._message_columns import is_whole, pair_messages, whole_messages
 from turnparse._model import Message
 from turnparse._pair_columns import SecondLook, look_again, worth_it
+from turnparse._parts import Parts, RegularPairs, RegularTexts
 from turnparse._policies import Item
 from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT
 from turnparse._render import render
+from turnparse._rule_columns import broken_by
 from turnparse._summary import Summary
 from turnparse._target import Kind, kind_of
 from turnparse._token_columns import rows_with_tokens
@@ -71,9 +72,9 @@ class Judged:
         batch: the rows; a `pyarrow.RecordBatch`.
         originals: the rows as JSON has them, where they were decoded one by one; else None.
         regular: which rows the columns reader finished; length rows.
-        columns: the target's columns, and metadata if the batch has it; each of length rows. In rows that are not
-            regular they hold something or other.
-        again: the rows that the columns reader finished at a second look, with columns of their own.
+        parts: what these rows say; None if there are none. Of rows that are not regular it says something or other.
+        metadata: the metadata of attempts, if the batch has it; each of length rows, as *parts*.
+        again: the rows that the columns reader finished at a second look.
         written: the other rows that are to be written, as places in the batch, ascending.
         judgements: what was made of each of *written*.
         refused: the rows that are set aside, in order.
@@ -83,7 +84,8 @@ class Judged:
     batch: Any
     originals: Originals | None
     regular: Mask
-    columns: list[Any]
+    parts: Parts | None
+    metadata: list[Any]
     again: SecondLook
     written: list[int]
     judgements: list[Judgement]
@@ -135,11 +137,29 @@ class Judged:
             counts=counts,
         )
 
-    def settled(self) -> Summary:
-        """Return the counts, with the rows written and set aside."""
+    def settled(self, records: int) -> Summary:
+        """Return the counts, with the rows written and set aside, where so many *records* are written of a row."""
         self.counts.rows_set_aside = len(self.refused)
-        self.counts.rows_out = self.counts.records_out = len(self.batch) - len(self.refused)
+        self.counts.rows_out = len(self.batch) - len(self.refused)
+        self.counts.records_out = self.counts.rows_out * records
         return self.counts
+
+
+@attrs.frozen
+class Regular:
+    """What the columns reader makes of a batch.
+
+    Attributes:
+        finished: which rows are regular, and the codes that are counted of them.
+        parts: what they say; None if there are none.
+        metadata: the metadata of attempts, if the batch has it; each of length rows.
+        again: the rows that are finished at a second look.
+    """
+
+    finished: Finished
+    parts: Parts | None = None
+    metadata: list[Any] = attrs.field(factory=list)
+    again: SecondLook = attrs.field(factory=SecondLook.none)
 
 
 class BatchConverter:
@@ -160,7 +180,7 @@ class BatchConverter:
         It serves flat dialects in which no marker stands inside another, and finds no advisory codes.
         """
         table = self.job.dialect.table
-        if not table.markers or not table.separable or self.job.diagnostics == "all":
+        if not table.markers or not table.separable or self.job.diagnostics == "all" or self.job.back is not None:
             return None
         return Markers(table)
 
@@ -171,7 +191,9 @@ class BatchConverter:
 
     @cached_property
     def takes_regular(self) -> bool:
-        """Whether the target takes a regular row as it is: they all end alike, so one stands for all."""
+        """Whether the target takes a regular row as it is, but for its rules: one stands for all."""
+        if self.job.target.writes_text and not self.job.dialect.table.apart:
+            return False
         messages: list[Message] = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
         columns = self.job.columns
         try:
@@ -183,11 +205,13 @@ class BatchConverter:
         except TurnparseError:
             return False
         taken = [one for one in judged if one.item is not None and kind_of(one.item) in self.job.target.takes]
-        return bool(taken) and not any(one.codes or one.message for one in taken)
+        return bool(taken) and not any(set(one.codes) - {"target-rule"} for one in taken)
 
     def has_metadata(self, names: Sequence[str]) -> bool:
         """Tell whether metadata of attempts is written of a table with the columns *names*."""
         columns = self.job.columns
+        if self.job.back is not None:
+            return self.job.target.metadata and not KEYS.isdisjoint(names)
         attempts = columns.transcript in names and (columns.transcript == TRANSCRIPT or not KEYS.isdisjoint(names))
         return self.job.target.metadata and attempts
 
@@ -200,14 +224,17 @@ class BatchConverter:
                 kind the batch holds null.
             check: whether the texts that `checks` names are still to be looked through.
         """
-        reading, columns, again = self._regular(batch, originals, check=check)
-        regular = reading.regular.copy()
-        regular[again.rows] = True
-        odd = (~regular).nonzero()[0]
+        found = self._regular(batch, originals, check=check)
         counts = Summary(rows_in=len(batch))
+        regular, refused = self._ruled(found, counts)
+        again = self._ruled_again(found.again, counts)
+        by_columns = regular.copy()
+        by_columns[again.rows] = True
+        settled = by_columns.copy()
+        settled[[one.index for one in refused]] = True
+        odd = (~settled).nonzero()[0]
         written: list[int] = []
         judgements: list[Judgement] = []
-        refused: list[Refused] = []
         rows = self.rows(batch, odd) if originals is None else [originals[index] for index in odd.tolist()]
         for index, row in zip(odd.tolist(), rows, strict=True):
             judgement = self._judged(row)
@@ -219,17 +246,68 @@ class BatchConverter:
             else:
                 written.append(index)
                 judgements.append(judgement)
-        finished = len(batch) - len(odd) - len(again.rows)
-        for found in (reading.counts, again.codes):
-            counts.diagnostics.update(found)
-        counts.relations.update(again.relations)
-        if len(odd) < len(batch):
-            clashes = self._clashes(batch, originals, regular)
+        refused.sort(key=lambda one: one.index)
+        if by_columns.any():
+            clashes = self._clashes(batch, originals, by_columns)
             if clashes:
                 counts.diagnostics["column-clash"] += clashes
-            if self.job.columns.chosen in batch.schema.names:
-                counts.relations["last-turn"] += finished
-        return Judged(batch, originals, reading.regular, columns, again, written, judgements, refused, counts)
+        if self.job.columns.chosen in batch.schema.names:
+            regular_pairs = len(batch) - len(odd) - len(again.rows)
+            if regular_pairs:
+                counts.relations["last-turn"] += regular_pairs
+        return Judged(
+            batch, originals, regular, found.parts, found.metadata, again, written, judgements, refused, counts
+        )
+
+    def _ruled(self, found: Regular, counts: Summary) -> tuple[Mask, list[Refused]]:
+        """Return which regular rows are written, and those that break a rule; add to *counts* what is known of both."""
+        regular, parts = found.finished.regular, found.parts
+        refused: list[Refused] = []
+        if parts is not None and self.job.target.rules:
+            regular = regular.copy()
+            counted = np.zeros(len(regular), np.bool_)
+            for rows in found.finished.codes.values():
+                counted[rows] = True
+            reported = np.zeros(len(regular), np.bool_)
+            for rule in self.job.target.rules:
+                broken = broken_by(rule, parts, system=self.job.system is not None) & regular
+                if not broken.any():
+                    continue
+                if not self.job.enforces(rule):
+                    reported |= broken
+                    continue
+                regular &= ~broken
+                # What carries codes besides is told of row by row.
+                judgement = self.job.refusal(rule)
+                refused += [Refused(index, judgement) for index in np.flatnonzero(broken & ~counted).tolist()]
+            # A row that breaks a rule is counted once, however many it breaks.
+            ruled = int((reported & regular).sum()) + len(refused)
+            if ruled:
+                counts.diagnostics["target-rule"] += ruled
+        for code, rows in found.finished.codes.items():
+            if count := int(regular[rows].sum()):
+                counts.diagnostics[code] += count
+        return regular, refused
+
+    def _ruled_again(self, again: SecondLook, counts: Summary) -> SecondLook:
+        """Return what of a second look is written: without rows that break a rule, if it is enforced."""
+        if again.parts is None:
+            return again
+        broken = np.zeros(len(again.rows), np.bool_)
+        reported = broken.copy()
+        for rule in self.job.target.rules:
+            found = broken_by(rule, again.parts, system=self.job.system is not None)
+            if self.job.enforces(rule):
+                broken |= found
+            else:
+                reported |= found
+        left = again.of(~broken)
+        if count := int((reported & ~broken).sum()):
+            counts.diagnostics["target-rule"] += count
+        for code, carries in left.codes.items():
+            counts.diagnostics[code] += carries
+        counts.relations.update(left.relations)
+        return left
 
     def checks(self, name: str, batch: Any) -> bool:
         """Tell whether `judge` itself looks through the texts of the column *name* of *batch*: that they are UTF-8.
@@ -288,7 +366,7 @@ class BatchConverter:
 
     def _read(self, batch: Any) -> Any:
         """Return *batch* without columns that are of no use to anybody, since they may be of any type."""
-        if self.job.keep_columns:
+        if self.job.keep_columns or self.job.back is not None:
             return batch
         known = {*attrs.astuple(self.job.columns), *KEYS}
         return batch.select([name for name in batch.schema.names if name in known])
@@ -308,11 +386,9 @@ class BatchConverter:
         """The codes of which the policies only say that they are counted."""
         return frozenset(code for code, value in self.job.policies.items() if value in ("keep", "report"))
 
-    def _regular(
-        self, batch: Any, originals: Originals | None, *, check: bool
-    ) -> tuple[Finished, list[Any], SecondLook]:
-        """Return which rows are regular, and the target's columns, with something or other in other rows; and more rows."""
-        none: tuple[Finished, list[Any], SecondLook] = Finished.none(len(batch)), [], SecondLook.none()
+    def _regular(self, batch: Any, originals: Originals | None, *, check: bool) -> Regular:
+        """Return which rows are regular, and what they say, with something or other in other rows; and more rows."""
+        none = Regular(Finished.none(len(batch)))
         if self.markers is None or not self.takes_regular:
             return none
         if originals is None and self.is_mixed(batch.schema.names):
@@ -322,19 +398,16 @@ class BatchConverter:
             return self._regular_pairs(batch, self.markers, check=check)
         names = (self.job.columns.transcript, self.job.columns.text)
         name = next((name for name in names if name in batch.schema.names), "")
-        return none if kind is None else (*self._regular_texts(batch, name, kind), SecondLook.none())
+        return none if kind is None else self._regular_texts(batch, name, kind)
 
-    def _regular_pairs(self, batch: Any, markers: Markers, *, check: bool) -> tuple[Finished, list[Any], SecondLook]:
+    def _regular_pairs(self, batch: Any, markers: Markers, *, check: bool) -> Regular:
         target, side = self.job.target, self.job.side
         chosen, rejected = (_text(batch.column(name)) for name in (self.job.columns.chosen, self.job.columns.rejected))
         if chosen is None or rejected is None or "pair" not in target.takes:
-            return Finished.none(len(batch)), [], SecondLook.none()
-        parts = target.columns.values()
-        whole = any(map(is_whole, parts))
+            return Regular(Finished.none(len(batch)))
         sides = TextColumn.of(chosen), TextColumn.of(rejected)
-        pairs = read_pairs(*sides, markers, whole=whole, kept=self.kept, check=check)
+        pairs = read_pairs(*sides, markers, whole=target.reads_whole, kept=self.kept, check=check)
         finished = pairs.finished.without_nulls(chosen, rejected)
-        columns = [pair_messages(pairs, part, side) for part in parts]
         odd = Finished(pairs.turns.sound & ~finished.regular, {}).without_nulls(chosen, rejected).regular.nonzero()[0]
         if self.seeks_tokens:
             # A regular row has nothing before its last turns on one side that it does not have on the other.
@@ -344,26 +417,25 @@ class BatchConverter:
             odd = np.setdiff1d(odd, np.concatenate([first, odd.take(others)]))
         again = SecondLook.none()
         if worth_it(sides, odd):
-            again = look_again(chosen, rejected, odd, markers, target, side, self.counted)
+            again = look_again(chosen, rejected, odd, markers, side, self.counted)
+        metadata = []
         if self.has_metadata(batch.schema.names):
-            columns += [pa.nulls(len(batch), kind) for kind in METADATA_TYPES.values()]
-            again.columns.extend(pa.nulls(len(again.rows), kind) for kind in METADATA_TYPES.values())
-        return finished, columns, again
+            metadata = [pa.nulls(len(batch), kind) for kind in METADATA_TYPES.values()]
+        return Regular(finished, RegularPairs(pairs, side), metadata, again)
 
-    def _regular_texts(self, batch: Any, name: str, kind: Kind) -> tuple[Finished, list[Any]]:
-        none = Finished.none(len(batch))
+    def _regular_texts(self, batch: Any, name: str, kind: Kind) -> Regular:
+        none = Regular(Finished.none(len(batch)))
         texts = _text(batch.column(name))
         if texts is None or self.markers is None or kind not in self.job.target.takes:
-            return none, []
+            return none
         metadata = self._metadata(batch) if self.has_metadata(batch.schema.names) else []
         if metadata is None:
-            return none, []
+            return none
         turns = read_column(TextColumn.of(texts), self.markers)
-        whole = whole_messages(turns)
         finished = finish_texts(turns, self.markers, self.kept).without_nulls(texts)
         if self.seeks_tokens:
             finished = finished.without(rows_with_tokens(turns.column))
-        return finished, [whole for _ in self.job.target.columns] + metadata
+        return Regular(finished, RegularTexts(turns), metadata)
 
     def _metadata(self, batch: Any) -> list[Any] | None:
         """Return the metadata columns of attempts; None if their types are to be looked at row by row."""
@@ -434,7 +506,7 @@ def _text(column: Any) -> Any:
 def warn_if_slow(converter: BatchConverter) -> None:
     """Say so, once, if the columns reader cannot serve a dialect."""
     job = converter.job
-    if not converter.by_columns and job.diagnostics != "all":
+    if not converter.by_columns and job.diagnostics != "all" and job.back is None:
         msg = f"the dialect {escape(job.dialect.name)} is not flat: its rows are read one by one"
         # The caller of the public call that called this.
         warnings.warn(msg, RuntimeWarning, stacklevel=3)

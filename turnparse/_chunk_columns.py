@@ -131,7 +131,13 @@ class ChunkReader:
 
     def _at_once(self, chunk: Chunk) -> ChunkColumns | None:
         """Return the rows of a clean chunk; None if it is not clean, or what travels along must be seen row by row."""
-        if self.job.keep_columns or self._schema is None or len(chunk.data) > LARGEST or chunk.data.endswith(b"\r"):
+        if (
+            self.job.keep_columns
+            or self.job.back is not None
+            or self._schema is None
+            or len(chunk.data) > LARGEST
+            or chunk.data.endswith(b"\r")
+        ):
             return None
         data = chunk.data if chunk.data.endswith(b"\n") else chunk.data + b"\n"
         ends = _object_ends(data)

@@ -12,6 +12,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from turnparse._cells import LOSSES
 from turnparse._codes import CODES, PRESETS
 from turnparse._convert import convert as convert_sources
 from turnparse._dialect import DEFAULT, resolve, shipped_names
@@ -20,7 +21,7 @@ from turnparse._shards import shards_of
 from turnparse._sinks import FORMATS
 from turnparse._sources import STDIN
 from turnparse._summary import Summary
-from turnparse._target import SIDES, targets
+from turnparse._target import SIDES, target_named, targets
 from turnparse._version import __version__
 
 CONTROL_POLICY: Final = "control-token"
@@ -128,6 +129,18 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 )
 @click.option("--keep-columns", is_flag=True, help="Let columns that are not read travel along.")
 @click.option("--provenance", is_flag=True, help="Add to each row where it was read: source and line.")
+@click.option(
+    "--from",
+    "from_",
+    metavar="TARGET",
+    help="The format of the sources, if they are no transcripts: a target that keeps all of them, such as messages.",
+)
+@click.option("--system", metavar="TEXT", help="A system prompt to add to every conversation.")
+@click.option(
+    "--loss",
+    type=click.Choice(LOSSES),
+    help="Mark the messages that a trainer learns from, where the target has a key for it.",
+)
 @click.option("--side", type=click.Choice(SIDES), default="chosen", show_default=True, help="For targets of one side.")
 @click.option("--chosen", metavar="COL", help="The column of the preferred side. [default: chosen]")
 @click.option("--rejected", metavar="COL", help="The column of the other side. [default: rejected]")
@@ -147,6 +160,7 @@ def convert(sources: tuple[str, ...], policies: dict[str, str], control_tokens: 
       turnparse convert a.jsonl b.jsonl --preset strict --output clean.jsonl.gz --summary counts.json
       turnparse convert red_team_attempts.jsonl.gz --to messages --output red-team.jsonl
       turnparse convert train.jsonl.gz --control-tokens escape --output train.trl.jsonl
+      turnparse convert train.trl.jsonl --from trl --to hh --output train.jsonl
     """
     if control_tokens is not None and policies.setdefault(CONTROL_POLICY, control_tokens) != control_tokens:
         found = f"--control-tokens {control_tokens} and --policy {CONTROL_POLICY}={escape(policies[CONTROL_POLICY])}"
@@ -217,17 +231,24 @@ def codes(dialect: str) -> None:
 
 
 @main.command(name="targets")
+@click.argument("name", metavar="[TARGET]", required=False)
 @_dialect_option
 @_reported()
-def list_targets(dialect: str) -> None:
-    """List the targets: the formats that `convert --to` can write.
+def list_targets(name: str | None, dialect: str) -> None:
+    """List the targets, the formats that `convert --to` can write; or tell all about one of them.
 
     \b
-    Example:
+    Examples:
       turnparse targets
+      turnparse targets llama-factory-sharegpt
     """
-    resolve(dialect)  # as above
-    rows: list[tuple[str, ...]] = [
-        (t.name, ", ".join(t.takes), ", ".join(t.columns), t.about) for t in targets().values()
-    ]
-    _table(("target", "rows it takes", "columns", "about"), rows)
+    written = resolve(dialect)
+    if name is None:
+        rows: list[tuple[str, ...]] = [
+            (t.name, ", ".join(t.takes), ", ".join(t.columns), t.about) for t in targets().values()
+        ]
+        _table(("target", "rows it takes", "columns", "about"), rows)
+        return
+    from turnparse._target_page import page
+
+    click.echo(page(target_named(name), written), nl=False)

@@ -196,6 +196,11 @@ _TABLE: Final = (
         "row",
         "The row has neither chosen and rejected, nor transcript, nor text, nor the named columns.",
     ),
+    _always(
+        "smuggled-turn",
+        "row",
+        "The row's messages would read back as others if they were written as a transcript: a content holds a marker.",
+    ),
     _always("wrong-type", "row", "A column that is read holds a value of another type."),
     _always(
         "column-mismatch",

@@ -21,7 +21,7 @@ EXACT_BITS: Final = {16: 11, 32: 24, 64: 53}
 """{width of a float: bits of an integer that it holds exactly}."""
 
 
-def type_of(values: Sequence[Any]) -> Any:
+def type_of_values(values: Sequence[Any]) -> Any:
     """Return the Arrow type for a column of JSON *values*, or `JSON_TEXT` where no column can hold them.
 
     The type is that of the first that is not null, widened by the others: integers and floats together are floats, objects

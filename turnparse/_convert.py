@@ -12,6 +12,7 @@ from turnparse._errors import IncompleteError, require_callable
 from turnparse._job import Job
 from turnparse._model import Diagnostics
 from turnparse._shards import shards_of
+from turnparse._side_files import write_side_files
 from turnparse._sinks import failure
 from turnparse._summary import Summary
 from turnparse._tasks import checked_summary, checked_workers, tasks_of
@@ -30,6 +31,9 @@ def convert(
     chosen: str | None = None,
     rejected: str | None = None,
     transcript: str | None = None,
+    from_: str | None = None,
+    system: str | None = None,
+    loss: str | None = None,
     keep_columns: bool = False,
     provenance: bool = False,
     format: str | None = None,  # noqa: A002  # what everybody calls it
@@ -46,7 +50,7 @@ def convert(
             ``-`` is standard input.
         output: the file to write, ``.jsonl``, ``.jsonl.gz``, ``.jsonl.zst``, ``.parquet`` or ``.arrow``; or a folder
             (one that exists, or a path that ends in a slash), in which each source has an output of its own; ``-`` is
-            standard output. Rows keep the order of the input.
+            standard output. Rows keep the order of the input. Beside a file are written the side files that the target has.
         to: the target, as `turnparse targets` lists them.
         preset: ``faithful``, ``default`` or ``strict``.
         policies: {policy: value} on top of the preset, as `turnparse codes` lists them.
@@ -56,6 +60,10 @@ def convert(
         chosen: the column of the preferred side, if not ``chosen``.
         rejected: the column of the other side, if not ``rejected``.
         transcript: the column of single dialogues, if not ``transcript``.
+        from_: the target whose format the rows are in; None for transcripts. It must keep all that a transcript says.
+        system: a system prompt to add to every conversation; before a row's own, if it has one.
+        loss: from which messages a trainer is to learn, ``"last-turn"`` or ``"assistant-turns"``, where the target has a
+            key for that; None to leave the key out.
         keep_columns: whether columns that are not read travel along. Of JSON in a Parquet or Arrow output their types
             are those of the first rows, and a row that does not fit them is set aside.
         provenance: whether each row says where it was read: ``source``, the file, and ``line``, 1-based, null where
@@ -85,7 +93,8 @@ def convert(
     """
     job = Job.of(
         to=to, preset=preset, policies=policies, dialect=dialect, diagnostics=diagnostics, side=side, chosen=chosen,
-        rejected=rejected, transcript=transcript, keep_columns=keep_columns, provenance=provenance,
+        rejected=rejected, transcript=transcript, keep_columns=keep_columns, provenance=provenance, system=system, loss=loss,
+        from_=from_,
     )  # fmt: skip
     require_callable(on_bytes, "on_bytes")
     threads = checked_workers(workers)
@@ -98,6 +107,7 @@ def convert(
     converter = BatchConverter(job)
     warn_if_slow(converter)
     counts, failures = run(converter, tasks, threads, _locked(on_bytes))
+    write_side_files(job.target, [task.out.name for task in tasks if task.out.committed])
     if counted is not None:
         _write_summary(counted, counts)
     reasons = [str(failed) for failed in failures]

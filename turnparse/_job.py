@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import attrs
 
+from turnparse._cells import LOSSES, Loss, Writing, led
 from turnparse._codes import CODES, policy_values
 from turnparse._dialect import Dialect, resolve
-from turnparse._errors import OptionError, RowError, escape, shown
+from turnparse._errors import OptionError, RenderError, RowError, escape, require_str, shown
 from turnparse._json_values import dumped
-from turnparse._model import Diagnostics, Origin, Pair, Relation
+from turnparse._markers import PREAMBLE
+from turnparse._model import Diagnostics, Origin, Pair, Relation, Transcript, Turn
 from turnparse._parse import asked
-from turnparse._policies import Item, Outcome, apply_policies
+from turnparse._policies import Item, apply_policies
 from turnparse._red_team import RedTeamAttempt
+from turnparse._render import render
 from turnparse._rows import Columns, recognise
 from turnparse._sources import RawRow
-from turnparse._target import SIDES, Kind, Side, Target, kind_of, target_named
+from turnparse._target import SIDES, Kind, Rule, Side, Target, kind_of, target_named, targets
+from turnparse._way_back import WayBack
 
 PROVENANCE: Final = ("source", "line")
 """The columns that say where a row was read."""
@@ -57,6 +62,9 @@ class Job:
         columns: where the texts are.
         keep_columns: whether columns that are not read travel along.
         provenance: whether each row says where it was read.
+        system: a system prompt to add to each conversation, without surrounding white space; None for none.
+        loss: from which messages a trainer is to learn, where the target can say so; None to leave that out.
+        back: what reads the rows, if they are in the format of a target.
     """
 
     target: Target
@@ -67,6 +75,9 @@ class Job:
     columns: Columns
     keep_columns: bool
     provenance: bool = False
+    system: str | None = None
+    loss: Loss | None = None
+    back: WayBack | None = None
 
     @classmethod
     def of(
@@ -83,6 +94,9 @@ class Job:
         transcript: str | None,
         keep_columns: bool,
         provenance: bool = False,
+        system: str | None = None,
+        loss: str | None = None,
+        from_: str | None = None,
     ) -> Job:
         """Return the job that the options of `turnparse.convert` describe.
 
@@ -91,16 +105,32 @@ class Job:
             OptionError: if an option has an unknown value.
             DialectError: if the dialect cannot be had.
         """
+        target, resolved = target_named(to), resolve(dialect)
+        columns = Columns.named(chosen, rejected, transcript)
+        back = None if from_ is None else WayBack.of(target_named(from_), resolved, columns)
+        if back is not None and back.is_single and target.singles is not None:
+            target = target_named(target.singles)
+        if target.writes_text and not {"user", "assistant"} <= resolved.table.canonical.keys():
+            msg = f"expected a flat dialect for the target {target.name}, which writes text, found {escape(resolved.name)}"
+            raise OptionError(msg)
         return cls(
-            target_named(to),
+            target,
             policy_values(preset, policies),
-            resolve(dialect),
+            resolved,
             asked(diagnostics),
             _side(side),
-            Columns.named(chosen, rejected, transcript),
+            columns,
             bool(keep_columns),
             bool(provenance),
+            _system(system, target, resolved),
+            _loss(loss, target),
+            back,
         )
+
+    @cached_property
+    def writing(self) -> Writing:
+        """What cells are made with."""
+        return Writing(self.dialect.table, self.system, self.loss)
 
     def read(self, row: Mapping[str, Any], origin: Origin | None = None) -> Item:
         """Return what *row* is.
@@ -108,6 +138,8 @@ class Job:
         Raises:
             RowError: if it has no known column, or a column that is read has a value of the wrong type.
         """
+        if self.back is not None:
+            row = self.back.row(row)
         return recognise(row, self.columns, self.dialect, self.diagnostics, origin)
 
     def judge(self, item: Item, kept: Collection[str] = ()) -> Judgement:
@@ -115,30 +147,45 @@ class Job:
         outcome = apply_policies(item, self.policies)
         kind = kind_of(outcome.item)
         relation = outcome.item.relation if isinstance(outcome.item, Pair) else None
-        broken = self._rule_broken(outcome)
+        mended = outcome.item if self.system is None else _led(outcome.item, self.system)
+        broken, refusal = self._rules_broken(mended, kind)
         clash = bool(kept) and not self.written(kind).isdisjoint(kept)
         if not (outcome.codes or broken or clash):
-            return Judgement([], outcome.item, relation)
+            return Judgement([], mended, relation)
         codes = set(outcome.codes)
         blocking = {found.code for found in outcome.refusals}
         reasons = list(dict.fromkeys(f"{found.code}: {found.message}" for found in outcome.refusals))
-        if broken is not None:
+        if broken:
             codes.add("target-rule")
-            if self.policies["target-rule"] == "set-aside" or kind not in self.target.takes:
-                reasons.append(broken)
+            if refusal:
+                reasons.append(refusal)
                 blocking.add("target-rule")
         if not blocking and clash:
             codes.add("column-clash")
         ordered = sorted(codes, key=lambda code: (code not in blocking, PLACES[code]))
-        return Judgement(ordered, outcome.item, relation, escape("; ".join(reasons), 400) if reasons else "")
+        return Judgement(ordered, mended, relation, escape("; ".join(reasons), 400) if reasons else "")
 
-    def _rule_broken(self, outcome: Outcome) -> str | None:
-        """Return why the target's consumer would not read the row as meant, or None."""
-        kind = kind_of(outcome.item)
+    def _rules_broken(self, item: Item, kind: Kind) -> tuple[bool, str]:
+        """Return whether the target's consumer would not read the row as meant, and why it is set aside, if it is."""
         if kind not in self.target.takes:
-            return f"the target {self.target.name} takes {' and '.join(self.target.takes)} rows, not {kind} rows"
-        broken = next(self.target.broken(outcome.item, self.side), None)
-        return None if broken is None else f"rule {broken.name} of {self.target.name}: {broken.because}"
+            return True, f"the target {self.target.name} takes {' and '.join(self.target.takes)} rows, not {kind} rows"
+        broken = list(self.target.broken(item, self.side))
+        refusal = next((self.reason(rule) for rule in broken if self.enforces(rule)), "")
+        if not refusal and self.target.writes_text:
+            refusal = _unreadable(item, self.dialect)
+        return bool(broken or refusal), refusal
+
+    def enforces(self, rule: Rule) -> bool:
+        """Tell whether a row that breaks *rule* is set aside."""
+        return rule.schema or self.policies["target-rule"] == "set-aside"
+
+    def refusal(self, rule: Rule) -> Judgement:
+        """Return the judgement on a row of which nothing else is to be said than that it breaks *rule*."""
+        return Judgement(["target-rule"], message=escape(self.reason(rule), 400))
+
+    def reason(self, rule: Rule) -> str:
+        """Return why a row that breaks *rule* is set aside."""
+        return f"rule {rule.name} of {self.target.name}: {rule.because}"
 
     def written(self, kind: Kind) -> set[str]:
         """Return the columns that a row of *kind* is written to."""
@@ -150,8 +197,86 @@ class Job:
             return {}
         if isinstance(item, RedTeamAttempt) and self.target.metadata:
             return item.extra
+        if self.back is not None:
+            return self.back.rest(row)
         read = self.columns.read_by(row)
         return {name: value for name, value in row.items() if name not in read}
+
+
+def _led(item: Item, prompt: str) -> Item:
+    """Return *item* with a system prompt before its messages, or before what is in the one that leads them."""
+    if isinstance(item, RedTeamAttempt):
+        return attrs.evolve(item, transcript=_led_transcript(item.transcript, prompt))
+    if isinstance(item, Transcript):
+        return _led_transcript(item, prompt)
+    shared = item.shared
+    if shared and shared[0].role == "system":
+        return attrs.evolve(item, shared=(Turn(shared[0].mark, led(prompt, shared[0].content), 0), *shared[1:]))
+    return attrs.evolve(item, shared=(Turn(PREAMBLE, prompt, 0), *shared))
+
+
+def _led_transcript(transcript: Transcript, prompt: str) -> Transcript:
+    turns = transcript.message_turns
+    if turns and turns[0].role == "system":
+        # A preamble is none of the turns; of a dialect that knows a system's label, its turn is.
+        rest = transcript.turns[len(transcript.turns) - len(turns) + 1 :]
+        return attrs.evolve(transcript, preamble=led(prompt, turns[0].content), turns=rest)
+    return attrs.evolve(transcript, preamble=prompt)
+
+
+def _unreadable(item: Item, dialect: Dialect) -> str:
+    """Return why *item* cannot be written as text, if what is written would not read back as the same messages."""
+    if isinstance(item, Pair):
+        sides = [item.shared + item.chosen, item.shared + item.rejected]
+    else:
+        sides = [(item.transcript if isinstance(item, RedTeamAttempt) else item).message_turns]
+    for turns in sides:
+        try:
+            render([turn.message() for turn in turns], dialect=dialect)
+        except RenderError as error:
+            return f"as text it would not read back: {error.message}"
+    return ""
+
+
+def _system(system: object, target: Target, dialect: Dialect) -> str | None:
+    """Return the system prompt of a run.
+
+    Raises:
+        ArgumentError: if it is no text.
+        OptionError: if it is blank, is no Unicode, or would be read as turns where *target* is text of *dialect*.
+    """
+    if system is None:
+        return None
+    prompt = require_str(system, "the system prompt").strip()
+    try:
+        if not prompt or not prompt.encode():
+            raise OptionError("expected a system prompt, found only white space; leave it out")
+        if target.writes_text:
+            render([{"role": "system", "content": prompt}, {"role": "user", "content": "q"}], dialect=dialect)
+    except UnicodeEncodeError:
+        raise OptionError("expected the system prompt to be Unicode, found a lone surrogate") from None
+    except RenderError as error:
+        msg = f"expected a system prompt that reads back from the text of {target.name}, found: {error.message}"
+        raise OptionError(msg) from None
+    return prompt
+
+
+def _loss(loss: object, target: Target) -> Loss | None:
+    """Return from which messages a trainer is to learn.
+
+    Raises:
+        OptionError: if that is unknown, or *target* cannot say it.
+    """
+    if loss is None:
+        return None
+    if loss not in LOSSES:
+        msg = f"expected loss to be {' or '.join(LOSSES)}, found {shown(loss)}"
+        raise OptionError(msg)
+    if target.loss is None:
+        able = [name for name, other in targets().items() if other.loss is not None]
+        msg = f"expected a target with loss marks ({', '.join(able)}), found {target.name}"
+        raise OptionError(msg)
+    return "last-turn" if loss == "last-turn" else "assistant-turns"
 
 
 def _side(side: object) -> Side:

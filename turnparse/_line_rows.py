@@ -7,16 +7,18 @@ from itertools import pairwise
 from math import isfinite
 from typing import Any
 
+import attrs
 import numpy as np
-import pyarrow as pa
 
-from turnparse._arrow_rows import Place, kept_of_regular
+from turnparse._arrow_rows import Place, Population, kept_of_regular, populations
 from turnparse._batches import METADATA_TYPES, BatchConverter, Judged
 from turnparse._buffers import Places
+from turnparse._cell_columns import ArrayCells, Built, build
 from turnparse._errors import RowError
 from turnparse._job import PROVENANCE, Judgement, unread
-from turnparse._json_lines import Lines, json_lines
+from turnparse._json_lines import Lines, record_lines
 from turnparse._json_values import dumped
+from turnparse._red_team import RedTeamAttempt
 
 Line = bytes | memoryview
 
@@ -34,34 +36,37 @@ def line_rows(converter: BatchConverter, judged: Judged, place: Place) -> tuple[
     """
     lines: dict[int, Line] = {}
     misfits: dict[int, Judgement] = {}
-    for index, judgement in zip(judged.written, judged.judgements, strict=True):
-        try:
-            lines[index] = dumped(_record(converter, judged, index, judgement, place))
-        except (ValueError, RecursionError) as error:
-            misfits[index] = _unwritable(error)
-    regular = judged.regular.nonzero()[0]
-    everywhere = np.arange(len(judged.batch))
-    found = (
-        json_lines(_columns(converter, judged, judged.columns, everywhere, place), judged.regular)
-        if len(regular)
-        else None
-    )
-    finished = {}
-    if len(judged.again.rows):
-        again = json_lines(_columns(converter, judged, judged.again.columns, judged.again.rows, place))
-        finished = _by_row(again, judged.again.rows)
-    if converter.job.keep_columns:
-        if found is not None:
-            finished |= _by_row(found, regular)
-            found = None
-        for index, line in finished.items():
-            try:
-                lines[index] = _with_more(bytes(line), converter, judged, index, place)
-            except (ValueError, RecursionError) as error:
-                misfits[index] = _unwritable(error)
-    else:
-        lines |= finished
+    regular, found = judged.regular.nonzero()[0], None
+    for population in populations(converter, judged):
+        records = _records(converter, judged, population, place)
+        if population.one_by_one or converter.job.keep_columns:
+            for record in records:
+                written = _by_row(record_lines([record], len(population.parts), population.places), population.rows)
+                _add_with_more(written, lines, misfits, _More(converter, judged, population, [*record], place))
+        elif population.parts is judged.parts:
+            found = record_lines(records, len(population.parts), population.places)
+        else:
+            lines |= _by_row(record_lines(records, len(population.parts), population.places), population.rows)
+    for index in misfits:
+        lines.pop(index, None)
     return judged.without(misfits), _merged(dict(sorted(lines.items())), regular, found)
+
+
+def _records(converter: BatchConverter, judged: Judged, population: Population, place: Place) -> list[dict[str, Built]]:
+    """Return {column: what it holds} for each record of a row: what comes before what differs from row to row."""
+    job, parts = converter.job, population.parts
+    more: dict[str, Built] = {}
+    kind, _ = converter.kind(judged.batch.schema.names)
+    if kind == "red-team" and not population.one_by_one:
+        more |= {name: ArrayCells(column) for name, column in zip(METADATA_TYPES, population.metadata, strict=False)}
+    if job.provenance and not job.keep_columns and not population.one_by_one:
+        order = np.zeros(len(parts), np.int64)
+        order[population.places] = population.rows
+        more |= {name: ArrayCells(column) for name, column in zip(PROVENANCE, place.columns(order), strict=True)}
+    return [
+        {name: build(cell, parts, population.writing) for name, cell in record.items()} | more
+        for record in job.target.records
+    ]
 
 
 def _by_row(lines: Lines, rows: Places) -> dict[int, Line]:
@@ -83,28 +88,6 @@ def _merged(lines: Mapping[int, Line], regular: Any, found: Lines | None) -> lis
         runs += [found.data[begin:end], line]
         begin = end
     return [*runs, found.data[begin:]]
-
-
-def _record(
-    converter: BatchConverter, judged: Judged, index: int, judgement: Judgement, place: Place
-) -> dict[str, Any]:
-    """Return a row that was read one by one as the target wants it, with what travels along, and where it was read."""
-    job, item = converter.job, judgement.item
-    if item is None:
-        return {}
-    record = job.target.record(item, job.side)
-    kept = job.kept(judged.row(index), item) if job.keep_columns else {}
-    origin = _origin(converter, index, place)
-    return (
-        record | _held({name: kept[name] for name in kept if name not in record and name not in origin}, place) | origin
-    )
-
-
-def _names(converter: BatchConverter, judged: Judged) -> list[str]:
-    """Return the target's columns that are written of regular rows: with metadata if they are attempts."""
-    kind, _ = converter.kind(judged.batch.schema.names)
-    names = list(converter.job.target.columns)
-    return [*names, *METADATA_TYPES][: len(judged.columns)] if kind == "red-team" else names
 
 
 def _held(kept: dict[str, Any], place: Place) -> dict[str, Any]:
@@ -130,27 +113,48 @@ def _origin(converter: BatchConverter, index: int, place: Place) -> dict[str, An
     return dict(zip(PROVENANCE, (place.source, line), strict=True))
 
 
-def _columns(converter: BatchConverter, judged: Judged, columns: list[Any], rows: Places, place: Place) -> Any:
-    """Return what is written of *rows* by *columns*: where columns travel along, only what comes before these."""
-    names = _names(converter, judged)
-    columns = columns[: len(names)]
-    if converter.job.provenance and not converter.job.keep_columns:
-        columns += place.columns(rows)
-        names += PROVENANCE
-    return pa.RecordBatch.from_arrays(columns, names=names)
+@attrs.frozen
+class _More:
+    """What is written of each row of a population besides the record, whose columns are *written*."""
+
+    converter: BatchConverter
+    judged: Judged
+    population: Population
+    written: list[str]
+    place: Place
+
+    def of(self, at: int, index: int) -> dict[str, Any]:
+        """Return it for row *index* of the batch, which is row *at* of the population.
+
+        Raises:
+            ValueError: if JSON cannot hold it.
+        """
+        job = self.converter.job
+        metadata: dict[str, Any] = {}
+        if self.population.one_by_one:
+            item = self.judged.items[at]
+            if job.target.metadata and isinstance(item, RedTeamAttempt):
+                metadata = item.metadata()
+            kept = job.kept(self.judged.row(index), item) if job.keep_columns else {}
+        else:
+            kept = kept_of_regular(self.converter, self.judged, index)
+        origin = _origin(self.converter, index, self.place)
+        written = {*self.written, *metadata, *origin}
+        return metadata | _held({name: kept[name] for name in kept if name not in written}, self.place) | origin
 
 
-def _with_more(line: bytes, converter: BatchConverter, judged: Judged, index: int, place: Place) -> bytes:
-    """Return the *line* of a regular row with what travels along, and where the row was read.
-
-    Raises:
-        ValueError, RecursionError: if JSON cannot hold them.
-    """
-    kept = kept_of_regular(converter, judged, index)
-    origin = _origin(converter, index, place)
-    written = {*_names(converter, judged), *origin}
-    more = _held({name: kept[name] for name in kept if name not in written}, place) | origin
-    return line[:-2] + b"," + dumped(more)[1:] if more else line
+def _add_with_more(
+    written: dict[int, Line], lines: dict[int, Line], misfits: dict[int, Judgement], more: _More
+) -> None:
+    """Add the lines *written* to *lines*, with *more* in each, or why that cannot be to *misfits*."""
+    for at, (index, line) in enumerate(written.items()):
+        try:
+            added = more.of(at, index)
+            whole = bytes(line[:-2]) + (b"," if more.written else b"") + dumped(added)[1:] if added else bytes(line)
+        except (ValueError, RecursionError) as error:
+            misfits[index] = _unwritable(error)
+        else:
+            lines[index] = bytes(lines.get(index, b"")) + whole
 
 
 def _unwritable(error: Exception) -> Judgement:

@@ -21,6 +21,8 @@ ROLES: Final[dict[str, Role]] = {"USER": "user", "ASSISTANT": "assistant", "SYST
 SHORTEST_PREFIX: Final = 3
 """A near miss may be the first letters of a label: at least this many, since public files hold ``Hum:``."""
 
+LINE_ENDS: Final = "\r\n"
+
 LONG: Final = 1 << 16
 """Characters of a text that is first asked whether it has a label at all."""
 
@@ -189,6 +191,17 @@ class MarkerTable:
         for marker in sorted(self.unanchored, key=lambda m: len(m.literal)):
             markers.setdefault(marker.role, marker.literal)
         return markers
+
+    @cached_property
+    def apart(self) -> bool:
+        """Whether what stands between markers holds none, however it was cut out of a text, and stripped, and put elsewhere.
+
+        It is so where each begins with line ends and has no others: none can begin in one turn and end in the next.
+        """
+        return all(
+            m.literal[:1] in LINE_ENDS and not any(end in m.literal.lstrip(LINE_ENDS) for end in LINE_ENDS)
+            for m in self.unanchored
+        )
 
     @cached_property
     def cut_off_heads(self) -> tuple[str, ...]:

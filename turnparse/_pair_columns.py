@@ -7,7 +7,7 @@ policy is to act the row is left to the per-row calls; what is counted here is w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import attrs
@@ -16,10 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from turnparse._buffers import Mask, Places
-from turnparse._columns import ASSISTANT, REPEATED, ROLES, SILENT, ColumnTurns, Markers, read_column, rows_of
+from turnparse._cells import Part
+from turnparse._columns import ASSISTANT, REPEATED, SILENT, ColumnTurns, Markers, read_column, rows_of
 from turnparse._contents import TextColumn
-from turnparse._message_columns import ranges, some_messages
-from turnparse._target import Part, Rule, Side, Target
+from turnparse._message_columns import MessageColumn, ranges, some_messages
+from turnparse._parts import is_whole, whole_side
+from turnparse._target import Side
 
 LEAST: Final = 8
 """Rows from which a second look costs less than the per-row calls."""
@@ -36,26 +38,46 @@ class SecondLook:
 
     Attributes:
         rows: their places in the batch, ascending.
-        columns: the target's columns, and metadata if the batch has it, of these rows alone.
-        codes: {code: how many of them carry it}.
-        relations: {relation: how many of them have it}.
+        parts: what these rows say, and maybe others.
+        places: where each of *rows* is in *parts*, ascending.
+        carries: {code: which of *rows* carry it}.
+        relation: how the sides of each of *rows* relate, an index into `RELATIONS`.
     """
 
     rows: Places
-    columns: list[Any]
-    codes: dict[str, int]
-    relations: dict[str, int]
+    parts: SecondPairs | None
+    places: Places
+    carries: dict[str, Mask]
+    relation: Places
+
+    @property
+    def codes(self) -> dict[str, int]:
+        """{code: how many rows carry it}."""
+        counts = {code: int(np.count_nonzero(carries)) for code, carries in self.carries.items()}
+        return {code: count for code, count in counts.items() if count}
+
+    @property
+    def relations(self) -> dict[str, int]:
+        """{relation: how many rows have it}."""
+        counts = np.bincount(self.relation, minlength=len(RELATIONS)).tolist()
+        return {name: count for name, count in zip(RELATIONS, counts, strict=True) if count}
 
     @classmethod
     def none(cls) -> SecondLook:
         """Return that no row was finished."""
-        return cls(np.empty(0, np.int64), [], {}, {})
+        nothing = np.empty(0, np.int64)
+        return cls(nothing, None, nothing, {}, nothing)
+
+    def of(self, left: Mask) -> SecondLook:
+        """Return the rows that are *left* alone."""
+        if left.all():
+            return self
+        carries = {code: mask[left] for code, mask in self.carries.items()}
+        return SecondLook(self.rows[left], self.parts, self.places[left], carries, self.relation[left])
 
     def without(self, rows: Collection[int]) -> SecondLook:
-        """Return the same without *rows*, which are counted still."""
-        left = np.isin(self.rows, list(rows), invert=True)
-        columns = [column.filter(pa.array(left)) for column in self.columns]
-        return attrs.evolve(self, rows=self.rows[left], columns=columns)
+        """Return the same without *rows*."""
+        return self.of(np.isin(self.rows, list(rows), invert=True))
 
 
 def worth_it(sides: Sequence[TextColumn], rows: Places) -> bool:
@@ -66,16 +88,15 @@ def worth_it(sides: Sequence[TextColumn], rows: Places) -> bool:
 
 
 def look_again(  # noqa: PLR0917  # what a row is, then what is made of it
-    chosen: Any, rejected: Any, rows: Places, markers: Markers, target: Target, side: Side, counted: Collection[str]
+    chosen: Any, rejected: Any, rows: Places, markers: Markers, side: Side, counted: Collection[str]
 ) -> SecondLook:
-    """Return which of *rows* can be finished, and their columns.
+    """Return which of *rows* can be finished, and what they say.
 
     Args:
         chosen: the texts of the preferred side of a batch, as a `pyarrow.Array` of type string or large_string.
         rejected: those of the other.
         rows: places in the batch, of rows that are not null, ascending.
         markers: the dialect's.
-        target: what the rows are written for; it takes pairs.
         side: which side of a pair a target of one conversation takes.
         counted: the codes that no policy acts on.
 
@@ -89,23 +110,16 @@ def look_again(  # noqa: PLR0917  # what a row is, then what is made of it
     shared, relation = pairs.parted()
     codes = {code: pairs.of_both(np.logical_or, carries) for code, carries in _codes(pairs.turns, markers).items()}
     codes |= {name: relation == kind for kind, name in enumerate(RELATIONS) if kind}
-    codes["target-rule"] = pairs.broken(shared, target.rules, side)
     for code, carries in codes.items():
         if code not in counted:
             finished &= ~carries
     done = finished.nonzero()[0]
-    counts = {code: int(np.count_nonzero(carries.take(done))) for code, carries in codes.items()}
-    relations = np.bincount(relation.take(done), minlength=len(RELATIONS)).tolist()
-    columns = []
-    for part in target.columns.values():
-        first, last = pairs.part(shared, part, side)
-        first = first.take(done)
-        columns.append(some_messages(pairs.turns, first, last.take(done) - first))
     return SecondLook(
         rows.take(done),
-        columns,
-        {code: count for code, count in counts.items() if count},
-        {name: count for name, count in zip(RELATIONS, relations, strict=True) if count},
+        SecondPairs(pairs, shared, side, done),
+        np.arange(len(done)),
+        {code: carries.take(done) for code, carries in codes.items()},
+        relation.take(done),
     )
 
 
@@ -160,21 +174,38 @@ class _Pairs:
 
     def part(self, shared: Places, part: Part, side: Side) -> tuple[Places, Places]:
         """Return the first turn of a *part* of each pair, and one past its last, where so many turns are *shared*."""
-        name = side if part == "conversation" else part.removeprefix("whole-")
+        whole = is_whole(part)
+        name = whole_side(part, side) if whole else side if part == "completion" else part
         begin = self.rows if name == "rejected" else 0
         first, end = (self.turns.first[begin + at : begin + at + self.rows] for at in (0, 1))
-        if part == "shared":
+        if part in ("shared", "prompt"):
             return first, first + shared
-        return (first + shared if part == name else first), end
+        return (first if whole else first + shared), end
 
-    def broken(self, shared: Places, rules: Iterable[Rule], side: Side) -> Mask:
-        """Return which pairs break one of *rules*."""
-        broken = np.zeros(self.rows, np.bool_)
-        for rule in rules:
-            first, end = self.part(shared, rule.part, side)
-            wrong = np.array([role not in rule.ends_with for role in ROLES])
-            broken |= (first == end) | wrong.take(self.turns.role.take(end - 1, mode="clip"))
-        return broken
+
+@attrs.frozen
+class SecondPairs:
+    """The pairs that a second look finished.
+
+    Attributes:
+        pairs: their texts, and those of others.
+        shared: how many leading turns the sides of each share.
+        side: the side that counts where only one does.
+        done: which of the pairs they are, ascending; length rows.
+    """
+
+    pairs: _Pairs
+    shared: Places
+    side: Side
+    done: Places
+
+    def __len__(self) -> int:
+        return len(self.done)
+
+    def part(self, name: Part) -> MessageColumn:
+        """Return the messages of a part of each pair."""
+        first, last = (places.take(self.done) for places in self.pairs.part(self.shared, name, self.side))
+        return some_messages(self.pairs.turns, first, last - first)
 
 
 def _codes(turns: ColumnTurns, markers: Markers) -> dict[str, Mask]:

@@ -13,6 +13,7 @@ import attrs
 
 from turnparse._arrow_rows import Layout, Place, arrow_rows
 from turnparse._batches import BatchConverter
+from turnparse._cell_columns import words_within
 from turnparse._chunk_columns import ChunkReader, columns_of
 from turnparse._errors import SourceError
 from turnparse._job import Judgement, set_aside_line
@@ -131,6 +132,9 @@ class _Run:
         self._on_bytes = on_bytes
         self._stop = stop
         self._layout: Layout | None = None
+        if isinstance(task.out, ArrowRows):
+            columns = converter.job.target.columns
+            task.out.words = [word for name, cell in columns.items() for word in words_within(cell, name)]
 
     def convert(self) -> None:
         """Convert all sources, and put the outputs in their place.
@@ -239,7 +243,7 @@ class _Run:
         else:
             judged, written = line_rows(converter, judged, place)
         refused = [(read.raw[one.index], one.judgement) for one in judged.refused]
-        counts = judged.settled()
+        counts = judged.settled(len(converter.job.target.records))
         counts.blank_lines = read.blank_lines
         return Converted(written, refused, counts)
 

@@ -69,11 +69,13 @@ class Output:
         name: its path, or ``-``.
         file: the file while it is being written.
         stream: what is written to: the file, or what compresses into it.
+        committed: whether it is in its place, whole.
     """
 
     name: str
     file: IO[bytes] | None = None
     stream: Any = None
+    committed: bool = False
 
     @property
     def temporary(self) -> Path:
@@ -125,6 +127,7 @@ class Output:
                 self.file.close()
                 self.temporary.replace(self.name)
                 self.file = None
+                self.committed = True
         except (OSError, ValueError, NotImplementedError) as error:
             raise failure(error, self.name) from None
 
@@ -180,9 +183,12 @@ class ArrowRows(Output):
 
     Attributes:
         schema: the columns, a `pyarrow.Schema`; to be set before the first batch, or before an empty file is put in its place.
+        words: the paths in Parquet of texts that are few words many times, such as roles: a dictionary of others, which
+            hardly ever repeat, would be a waste.
     """
 
     schema: Any = None
+    words: list[str] = attrs.field(factory=list)
     _writer: Any = None
     _held: list[Any] = attrs.field(factory=list)
     _rows: int = 0
@@ -225,14 +231,12 @@ class ArrowRows(Output):
             return pyarrow.ipc.new_file(self.stream, self.schema)
         import pyarrow.parquet as pq
 
-        # Roles are few words many times; contents hardly ever repeat, and a dictionary of them is a waste.
-        roles = [f"{field.name}.list.element.role" for field in self.schema if _holds_roles(field.type)]
         return pq.ParquetWriter(
             self.stream,
             self.schema,
             compression="zstd",
             compression_level=ZSTD_LEVEL,
-            use_dictionary=roles or False,
+            use_dictionary=self.words or False,
         )
 
     def _finish(self) -> None:
@@ -246,16 +250,6 @@ class ArrowRows(Output):
             with suppress(OSError, ValueError):
                 self._writer.close()
         super().discard()
-
-
-def _holds_roles(kind: Any) -> bool:
-    import pyarrow as pa
-
-    return (
-        pa.types.is_list(kind)
-        and pa.types.is_struct(kind.value_type)
-        and "role" in [field.name for field in kind.value_type]
-    )
 
 
 def output_named(name: str) -> JsonLines | ArrowRows:

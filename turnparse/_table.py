@@ -66,6 +66,9 @@ def convert_table(
     chosen: str | None = None,
     rejected: str | None = None,
     transcript: str | None = None,
+    from_: str | None = None,
+    system: str | None = None,
+    loss: str | None = None,
     keep_columns: bool = False,
 ) -> TableResult:
     """Convert an Arrow table to the format of one consumer; every row is in the result, written or set aside.
@@ -83,6 +86,9 @@ def convert_table(
         chosen: likewise.
         rejected: likewise.
         transcript: likewise.
+        from_: likewise.
+        system: likewise.
+        loss: likewise.
         keep_columns: likewise.
 
     Raises:
@@ -92,7 +98,7 @@ def convert_table(
     """
     job = Job.of(
         to=to, preset=preset, policies=policies, dialect=dialect, diagnostics=diagnostics, side=side, chosen=chosen,
-        rejected=rejected, transcript=transcript, keep_columns=keep_columns,
+        rejected=rejected, transcript=transcript, keep_columns=keep_columns, system=system, loss=loss, from_=from_,
     )  # fmt: skip
     converter = BatchConverter(job)
     warn_if_slow(converter)
@@ -156,7 +162,7 @@ def converted(converter: BatchConverter, table: Any) -> TableResult:
         judged, rows = arrow_rows(converter, converter.judge(batch, check=True), layout)
         pieces += rows
         refused += _refused(batch, judged.refused, done)
-        summary.add(judged.settled())
+        summary.add(judged.settled(len(converter.job.target.records)))
         regular += int(judged.finished.sum())
         done += len(batch)
     rows = pa.Table.from_batches(pieces, schema=layout.schema)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -10,16 +11,21 @@ from typing import Any, Final, Literal
 
 import attrs
 
+from turnparse._cells import NO_PART, WHOLE, Cell, LossMark, Part, Text, leaves, loss_mark
 from turnparse._errors import OptionError, escape, require_str
-from turnparse._markers import Role
-from turnparse._model import Message, Pair, Transcript, Turn
+from turnparse._model import Pair, Transcript, Turn
 from turnparse._red_team import METADATA, RedTeamAttempt
 
 Kind = Literal["pair", "red-team", "transcript"]
-Part = Literal["shared", "chosen", "rejected", "whole-chosen", "whole-rejected", "conversation"]
 Side = Literal["chosen", "rejected"]
 
 SIDES: Final = ("chosen", "rejected")
+
+LETTERS: Final = {"user": "u", "assistant": "a", "system": "s"}
+"""{role: the letter that stands for a turn of it in the patterns of rules; a capital if the turn is empty}."""
+
+ENTRY_POINTS: Final = "turnparse.targets"
+"""The group of entry points in which other distributions register targets of their own."""
 
 
 def kind_of(item: Pair | RedTeamAttempt | Transcript) -> Kind:
@@ -30,24 +36,22 @@ def kind_of(item: Pair | RedTeamAttempt | Transcript) -> Kind:
 
 
 def part_of(item: Pair | RedTeamAttempt | Transcript, part: Part, side: Side) -> tuple[Turn, ...]:
-    """Return the turns of *item* that *part* names.
-
-    Args:
-        item: a row.
-        part: ``shared``, ``chosen`` and ``rejected`` are a pair's fields, the ``whole-`` ones each side from its
-            start; ``conversation`` is an attempt's or transcript's turns, or those of a pair's *side*.
-        side: which side of a pair ``conversation`` is.
-    """
-    if isinstance(item, RedTeamAttempt):
-        return item.transcript.message_turns
-    if isinstance(item, Transcript):
-        return item.message_turns
-    if part == "shared":
+    """Return the turns of *item* that *part* names; *side* is the side of a pair that counts where only one does."""
+    if isinstance(item, (RedTeamAttempt, Transcript)):
+        turns = (item.transcript if isinstance(item, RedTeamAttempt) else item).message_turns
+        last = len(turns) - (bool(turns) and turns[-1].role == "assistant")
+        return turns[:last] if part == "prompt" else turns[last:] if part == "completion" else turns
+    if part in ("shared", "prompt"):
         return item.shared
-    if part in SIDES:
-        return item.chosen if part == "chosen" else item.rejected
+    if part in SIDES or part == "completion":
+        return item.chosen if (side if part == "completion" else part) == "chosen" else item.rejected
     wanted = side if part == "conversation" else part.removeprefix("whole-")
     return item.shared + (item.chosen if wanted == "chosen" else item.rejected)
+
+
+def letters_of(turns: tuple[Turn, ...]) -> str:
+    """Return the `LETTERS` of *turns*."""
+    return "".join(LETTERS[turn.role] if turn.content else LETTERS[turn.role].upper() for turn in turns)
 
 
 @attrs.frozen
@@ -56,19 +60,43 @@ class Rule:
 
     Attributes:
         name: what reports call it.
-        part: the turns that it is about.
-        ends_with: the roles that the last of these turns may have; there must be one.
         because: what the consumer does with a row that breaks it.
+        part: the turns that it is about.
+        pattern: a regular expression that their letters match as a whole: ``u``, ``a`` and ``s`` for turns of the
+            user, the assistant and the system, capitals where a turn is empty. A system prompt that the run adds counts.
+        differs: instead, whether the last contents of a pair's two sides must differ.
+        schema: whether the target's columns cannot hold a row that breaks it: then it is never only reported.
     """
 
     name: str
-    part: Part
-    ends_with: tuple[Role, ...]
     because: str
+    part: Part = "conversation"
+    pattern: str = ""
+    differs: bool = False
+    schema: bool = False
 
-    def holds(self, turns: tuple[Turn, ...]) -> bool:
-        """Tell whether *turns* keep the rule."""
-        return bool(turns) and turns[-1].role in self.ends_with
+    def holds(self, letters: str) -> bool:
+        """Tell whether turns with these *letters* keep the rule."""
+        return re.fullmatch(self.pattern, letters) is not None
+
+
+@attrs.frozen
+class SideFile:
+    """A file that a consumer needs beside an output.
+
+    Attributes:
+        name: its name, in the folder of the output. In it, and in the text, ``{stem}`` is the name of the output
+            without its ending, and ``{file}`` its name.
+        text: what it holds; of a file of JSON, its entry of the name ``{stem}``: the others are left as they are.
+    """
+
+    name: str
+    text: str
+
+    @property
+    def is_registry(self) -> bool:
+        """Whether outputs share the file, an object of JSON with an entry for each."""
+        return self.name.endswith(".json")
 
 
 @attrs.frozen
@@ -80,46 +108,98 @@ class Target:
         about: one sentence.
         link: the consumer's page about its format.
         takes: the kinds of rows that it can hold.
-        columns: {column: the turns that it holds, as chat messages}.
+        columns: {column: what it holds}.
+        second: the record that is written after it for the same row, if there are two; of the same columns and types.
         rules: what the consumer demands of each row.
         metadata: whether the nine metadata columns of red-team attempts are written beside the others.
+        singles: the target for rows of one conversation, where this one is asked for on the way back from such.
+        side_files: what else the consumer needs to read an output.
+        loading: how the consumer loads an output: a snippet of its language, with ``{file}`` for the output's name.
     """
 
     name: str
     about: str
     link: str
     takes: tuple[Kind, ...]
-    columns: dict[str, Part]
+    columns: Mapping[str, Cell]
+    second: Mapping[str, Cell] | None = None
     rules: tuple[Rule, ...] = ()
     metadata: bool = False
+    singles: str | None = None
+    side_files: tuple[SideFile, ...] = ()
+    loading: str = ""
 
-    def record(self, item: Pair | RedTeamAttempt | Transcript, side: Side) -> dict[str, Any]:
-        """Return *item* as a row of this target; its kind must be one that the target takes."""
-        row: dict[str, Any] = {column: _messages(part_of(item, part, side)) for column, part in self.columns.items()}
-        if self.metadata and isinstance(item, RedTeamAttempt):
-            row |= item.metadata()
-        return row
+    @property
+    def records(self) -> tuple[Mapping[str, Cell], ...]:
+        """The records that are written of a row: one, or two."""
+        return (self.columns,) if self.second is None else (self.columns, self.second)
+
+    @property
+    def cells(self) -> list[Cell]:
+        """What all columns of all records hold."""
+        return [cell for record in self.records for cell in record.values()]
+
+    @property
+    def loss(self) -> LossMark | None:
+        """The key that says whether a trainer learns from a message, if the target has one."""
+        return next((mark for mark in map(loss_mark, self.cells) if mark is not None), None)
+
+    @property
+    def writes_text(self) -> bool:
+        """Whether there are transcripts, or pieces of them, among what is written."""
+        return any(isinstance(leaf, Text) for cell in self.cells for leaf in leaves(cell))
+
+    @property
+    def reads_whole(self) -> bool:
+        """Whether sides of pairs are asked for whole."""
+        parts = {leaf.part for cell in self.cells for leaf in leaves(cell) if not isinstance(leaf, NO_PART)}
+        return not parts.isdisjoint(WHOLE)
 
     def written(self, kind: Kind) -> set[str]:
         """Return the columns that a row of *kind* is written to."""
         return {*self.columns, *(METADATA if self.metadata and kind == "red-team" else ())}
 
     def broken(self, item: Pair | RedTeamAttempt | Transcript, side: Side) -> Iterator[Rule]:
-        """Yield the rules that *item* breaks."""
-        return (rule for rule in self.rules if not rule.holds(part_of(item, rule.part, side)))
-
-
-def _messages(turns: tuple[Turn, ...]) -> list[Message]:
-    return [turn.message() for turn in turns]
+        """Yield the rules that *item* breaks, in their order."""
+        for rule in self.rules:
+            turns = part_of(item, rule.part, side)
+            if rule.differs:
+                if isinstance(item, Pair) and item.chosen and item.rejected:
+                    last = item.chosen[-1], item.rejected[-1]
+                    if last[0].content == last[1].content:
+                        yield rule
+            elif not rule.holds(letters_of(turns)):
+                yield rule
 
 
 @cache
 def targets() -> dict[str, Target]:
-    """Return {name: target} of all targets: one from each module of `turnparse.targets`."""
+    """Return {name: target} of all targets: one from each module of `turnparse.targets`, and those that are registered."""
     import turnparse.targets as package
 
     modules = (import_module(f"{package.__name__}.{info.name}") for info in iter_modules(package.__path__))
-    return {target.name: target for target in sorted((module.TARGET for module in modules), key=lambda t: t.name)}
+    shipped = {module.TARGET.name: module.TARGET for module in modules}
+    registered = {target.name: target for target in _registered()}
+    # What is shipped stays what it is, whatever else is installed.
+    return dict(sorted((registered | shipped).items()))
+
+
+def _registered() -> Iterator[Target]:
+    # It loads half of the standard library.
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            found: Any = point.load()
+        except Exception as error:  # somebody else's code, which may raise anything
+            msg = (
+                f"expected the target {escape(point.name)} ({escape(point.value)}) to load, found: {escape(str(error))}"
+            )
+            raise OptionError(msg) from error
+        if not isinstance(found, Target):
+            msg = f"expected {escape(point.value)} to be a Target, found {type(found).__name__}"
+            raise OptionError(msg)
+        yield found
 
 
 def target_named(name: str) -> Target:

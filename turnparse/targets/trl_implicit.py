@@ -1,11 +1,13 @@
 """TRL, preference data with an implicit prompt: what its RewardTrainer wants."""
 
-from turnparse._target import Target
+from turnparse._declarations import LOAD_DATASET
+from turnparse.targets import Messages, Target
 
 TARGET = Target(
     name="trl-implicit",
     about="TRL preference, implicit prompt: chosen and rejected as whole conversations.",
     link="https://huggingface.co/docs/trl/dataset_formats#preference",
     takes=("pair",),
-    columns={"chosen": "whole-chosen", "rejected": "whole-rejected"},
+    columns={"chosen": Messages("whole-chosen"), "rejected": Messages("whole-rejected")},
+    loading=LOAD_DATASET,
 )

@@ -1,0 +1,125 @@
+"""The parts of rows by columns: what each kind of judged rows says, as the cells of a target ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+import numpy as np
+import pyarrow as pa
+
+from turnparse._cells import WHOLE, Part
+from turnparse._columns import ROLES, ColumnTurns, PairTurns
+from turnparse._message_columns import (
+    FIRST_OF,
+    MessageColumn,
+    answers,
+    first_messages,
+    offsets_of,
+    whole_messages,
+    whole_rejected,
+)
+from turnparse._policies import Item
+from turnparse._target import Side, part_of
+
+
+class Parts(Protocol):
+    """Rows, of which each part can be had as messages."""
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        ...
+
+    def part(self, name: Part) -> MessageColumn:
+        """Return the messages of a part of each row."""
+        ...
+
+
+def is_whole(part: Part) -> bool:
+    """Tell whether a *part* of a pair is a side from its start."""
+    return part in WHOLE
+
+
+def whole_side(part: Part, side: Side) -> str:
+    """Return the side of a pair that a whole *part* is."""
+    return side if part == "conversation" else part.removeprefix("whole-")
+
+
+@attrs.frozen
+class RegularPairs:
+    """The pairs of a batch that the columns reader read; only those of regular rows count.
+
+    Attributes:
+        pairs: the turns.
+        side: the side that counts where only one does.
+    """
+
+    pairs: PairTurns
+    side: Side
+    _found: dict[str, MessageColumn] = attrs.field(factory=dict, eq=False, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.pairs.turns.column)
+
+    def part(self, name: Part) -> MessageColumn:
+        """Return the messages of a part of each pair."""
+        if name not in self._found:
+            self._found[name] = self._part(name)
+        return self._found[name]
+
+    def _part(self, name: Part) -> MessageColumn:
+        if name in ("shared", "prompt"):
+            return first_messages(self.pairs.turns)
+        if not is_whole(name):
+            wanted = self.side if name == "completion" else name
+            return answers((self.pairs.turns.answers if wanted == FIRST_OF else self.pairs.responses).array)
+        return (
+            whole_messages(self.pairs.turns) if whole_side(name, self.side) == FIRST_OF else whole_rejected(self.pairs)
+        )
+
+
+@attrs.frozen
+class RegularTexts:
+    """The single texts of a batch that the columns reader read; only those of regular rows count.
+
+    Attributes:
+        turns: the turns.
+    """
+
+    turns: ColumnTurns
+
+    def __len__(self) -> int:
+        return len(self.turns.column)
+
+    def part(self, name: Part) -> MessageColumn:
+        """Return the messages of a part of each text; regular ones end with the assistant."""
+        if name == "prompt":
+            return first_messages(self.turns)
+        return answers(self.turns.answers.array) if name == "completion" else whole_messages(self.turns)
+
+
+@attrs.frozen
+class ReadRows:
+    """Rows that were read one by one.
+
+    Attributes:
+        items: the rows, mended.
+        side: the side of a pair that counts where only one does.
+    """
+
+    items: Sequence[Item]
+    side: Side
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def part(self, name: Part) -> MessageColumn:
+        """Return the messages of a part of each row."""
+        runs = [part_of(item, name, self.side) for item in self.items]
+        turns = [turn for run in runs for turn in run]
+        return MessageColumn(
+            offsets_of(np.fromiter(map(len, runs), np.int64, len(runs))),
+            np.array([ROLES.index(turn.role) for turn in turns], np.int8),
+            pa.array([turn.text.strip() for turn in turns], pa.string()),
+        )

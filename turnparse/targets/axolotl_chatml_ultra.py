@@ -1,0 +1,28 @@
+"""Axolotl, DPO in ChatML, as UltraFeedback has it: one question a row."""
+
+from turnparse._declarations import single_turn
+from turnparse.targets import Content, Messages, SideFile, System, Target
+
+YAML = """rl: dpo
+datasets:
+  - path: {file}
+    ds_type: json
+    split: train
+    type: chatml.ultra
+"""
+
+TARGET = Target(
+    name="axolotl-chatml-ultra",
+    about="Axolotl dpo, chatml.ultra: system and prompt as text, chosen and rejected as two messages each; one question a row.",
+    link="https://docs.axolotl.ai/docs/rlhf.html",
+    takes=("pair",),
+    columns={
+        "system": System(),
+        "prompt": Content("shared"),
+        "chosen": Messages("whole-chosen", system="apart"),
+        "rejected": Messages("whole-rejected", system="apart"),
+    },
+    rules=single_turn("it writes one question and one answer"),
+    side_files=(SideFile("{stem}.axolotl.yaml", YAML),),
+    loading=YAML,
+)

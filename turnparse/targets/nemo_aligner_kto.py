@@ -1,0 +1,25 @@
+"""NeMo-Aligner, KTO. Two records a pair."""
+
+from turnparse._declarations import answers_first
+from turnparse.targets import Constant, Target, Text
+
+TARGET = Target(
+    name="nemo-aligner-kto",
+    about="NeMo-Aligner KTO: prompt and response as text, and which of the two it is; two records a pair.",
+    link="https://docs.nvidia.com/nemo-framework/user-guide/24.07/modelalignment/dpo.html",
+    takes=("pair",),
+    columns={
+        "prompt": Text("shared", cue="append"),
+        "response": Text("chosen", cue="strip"),
+        "preference": Constant("chosen"),
+    },
+    second={
+        "prompt": Text("shared", cue="append"),
+        "response": Text("rejected", cue="strip"),
+        "preference": Constant("rejected"),
+    },
+    rules=answers_first(
+        "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
+    ),
+    loading="model.data.data_prefix.train={file}",
+)

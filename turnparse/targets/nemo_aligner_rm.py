@@ -1,0 +1,13 @@
+"""NeMo-Aligner, reward models. Two records a pair."""
+
+from turnparse.targets import Target, Text
+
+TARGET = Target(
+    name="nemo-aligner-rm",
+    about="NeMo-Aligner reward model: transcripts as text, the chosen side and then the rejected one.",
+    link="https://docs.nvidia.com/nemo-framework/user-guide/24.07/modelalignment/rlhf.html",
+    takes=("pair",),
+    columns={"text": Text("whole-chosen")},
+    second={"text": Text("whole-rejected")},
+    loading="model.data.data_prefix.train={file}",
+)

@@ -1,0 +1,14 @@
+"""open-instruct, preference data."""
+
+from turnparse._declarations import one_answer
+from turnparse.targets import Messages, Target
+
+TARGET = Target(
+    name="open-instruct",
+    about="open-instruct preference: chosen and rejected as whole conversations that differ in the last message.",
+    link="https://github.com/allenai/open-instruct/blob/main/open_instruct/dataset_transformation.py",
+    takes=("pair",),
+    columns={"chosen": Messages("whole-chosen"), "rejected": Messages("whole-rejected")},
+    rules=one_answer("all messages but the last are read as the prompt, of the chosen side alone", schema=False),
+    loading="--mixer_list {file} 1.0",
+)

@@ -1,0 +1,14 @@
+"""TRL, prompts alone: what its GRPO and RLOO trainers sample answers to."""
+
+from turnparse._declarations import LOAD_DATASET, PROMPT_OF_TRL_ALONE
+from turnparse.targets import Messages, Target
+
+TARGET = Target(
+    name="trl-prompt-only",
+    about="TRL prompt-only: the turns before the answer, as messages.",
+    link="https://huggingface.co/docs/trl/dataset_formats#prompt-only",
+    takes=("pair", "red-team", "transcript"),
+    columns={"prompt": Messages("prompt")},
+    rules=(PROMPT_OF_TRL_ALONE,),
+    loading=LOAD_DATASET,
+)

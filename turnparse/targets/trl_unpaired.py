@@ -1,0 +1,15 @@
+"""TRL, unpaired preference data: what its KTOTrainer wants. Two records a pair."""
+
+from turnparse._declarations import LOAD_DATASET, PROMPT_OF_TRL
+from turnparse.targets import Constant, Messages, Target
+
+TARGET = Target(
+    name="trl-unpaired",
+    about="TRL unpaired preference: prompt and completion as messages, and a label; two records a pair.",
+    link="https://huggingface.co/docs/trl/dataset_formats#unpaired-preference",
+    takes=("pair",),
+    columns={"prompt": Messages("shared"), "completion": Messages("chosen"), "label": Constant(value=True)},
+    second={"prompt": Messages("shared"), "completion": Messages("rejected"), "label": Constant(value=False)},
+    rules=(PROMPT_OF_TRL,),
+    loading=LOAD_DATASET,
+)
