@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.lark import from_lark
 
 from turnparse import Dialect, Message
+from turnparse._control_tokens import BREAK, TOKENS
 
 HH = Dialect.named()
 DIALECTS = Path(__file__).parent / "dialects"
@@ -158,6 +159,35 @@ def parted_pairs(draw: st.DrawFn, dialect: Dialect = HH) -> tuple[str, str]:
     other = text.replace(":", ": ") if how == "differ in space" else text
     sides = text + chosen, other + rejected
     return sides if draw(st.booleans()) else sides[::-1]
+
+
+TOKEN_PIECES = st.one_of(
+    st.sampled_from(TOKENS),
+    st.sampled_from(TOKENS),
+    st.tuples(st.sampled_from(TOKENS), st.integers(0, 6), st.integers(1, 9)).map(lambda cut: cut[0][cut[1] : -cut[2]]),
+    st.sampled_from(
+        ["<", "<|", "|>", ">", "[", "]", "/", "s>", "<s", "<p>", "<\uff5c", "\uff5c>", "\uff5c", BREAK, "a", " ", "é"]
+    ),
+)
+"""Control tokens, pieces of them, and what stands between."""
+
+TOKEN_TEXT = st.lists(TOKEN_PIECES, max_size=6).map("".join)
+"""Texts that hold control tokens, or nearly."""
+
+
+@st.composite
+def token_pairs(draw: st.DrawFn) -> tuple[str, str]:
+    r"""Draw two texts of any kind, such as ``("\n\nHuman: <s>Hi", "\n\nHuman: <s>Ho")``: many hold control tokens.
+
+    What they hold may be the same on both sides, or stand on one of them only, and anywhere.
+    """
+    sides = list(draw(st.one_of(regular_pairs(), regular_pairs(), parted_pairs(), text_pairs().filter(in_utf8))))
+    for _ in range(draw(st.integers(0, 2))):
+        piece, at = draw(TOKEN_TEXT), draw(st.integers(-20, 60))
+        for index in draw(st.sampled_from([(0, 1), (0, 1), (0,), (1,)])):
+            place = at % (len(sides[index]) + 1)
+            sides[index] = sides[index][:place] + piece + sides[index][place:]
+    return sides[0], sides[1]
 
 
 def in_utf8(texts: tuple[str, ...]) -> bool:

@@ -137,6 +137,24 @@ def test_the_command_is_the_call(tmp_path: Path) -> None:
     assert json.loads((by_command / "summary.json").read_bytes()) == summary.as_dict()
 
 
+def test_control_tokens_is_a_policy(tmp_path: Path) -> None:
+    """``--control-tokens`` is a policy by its own name: both do the same, and where they differ it is bad usage."""
+    source = _source(tmp_path, GOOD_LINE.replace(b"Hello.", b"Hello.<|im_end|>"))
+    call = ["convert", str(source), "--output", "-"]
+    by_name = _run(*call, "--control-tokens", "escape")
+    policy = ["--policy", "control-token=escape"]
+
+    assert _records(by_name.stdout_bytes)[0]["chosen"][0]["content"] == "Hello.<\u200b|im_end|>"
+    assert "rows by code: control-token 1" in by_name.stderr
+    for same in (_run(*call, *policy), _run(*call, *policy, "--control-tokens", "escape")):
+        assert (same.exit_code, same.stdout, same.stderr) == (0, by_name.stdout, by_name.stderr)
+    for wrong in (["keep", *policy], ["set-aside", *policy], ["escape", "--policy", "control-token=\x1b"], ["drop"]):
+        done = _run(*call, "--control-tokens", *wrong)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "control" in done.stderr
+        assert "\x1b" not in done.stderr
+
+
 def test_columns_can_be_named(tmp_path: Path) -> None:
     """Options name the columns, of pairs and of single dialogues."""
     row = json.dumps({"good": GOOD["chosen"], "bad": GOOD["rejected"]}).encode()

@@ -17,7 +17,19 @@ from hypothesis import strategies as st
 
 import plain_records
 import turnparse
-from strategies import DIALECTS, HH, LABELS, ODD_ROWS, PAIR_ROWS, TEXT, in_utf8, parted_pairs, regular_pairs, text_pairs
+from strategies import (
+    DIALECTS,
+    HH,
+    LABELS,
+    ODD_ROWS,
+    PAIR_ROWS,
+    TEXT,
+    in_utf8,
+    parted_pairs,
+    regular_pairs,
+    text_pairs,
+    token_pairs,
+)
 from turnparse import Dialect, RowError, _buffers, _contents, _pair_columns
 from turnparse._arrow_rows import Layout, Place, arrow_rows
 from turnparse._batches import BatchConverter
@@ -25,6 +37,7 @@ from turnparse._buffers import BLOCK, STRETCH, Literals
 from turnparse._codes import CODES, PRESETS
 from turnparse._columns import Markers, read_column, read_pairs
 from turnparse._contents import TextColumn
+from turnparse._control_tokens import holds_control_token
 from turnparse._job import Job, unread
 from turnparse._rows import decode
 from turnparse._summary import Summary
@@ -164,6 +177,40 @@ def test_a_second_look_says_what_the_per_row_calls_say(
     table = pa.table(columns | {"id": pa.array(range(len(rows)), pa.int64())})
 
     check_same(turnparse.convert_table(table, **options), one_by_one(dicts, **options))
+
+
+@pytest.mark.usefixtures("always_again")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(token_pairs().filter(in_utf8), max_size=6),
+    types=st.tuples(st.sampled_from(TYPES), st.sampled_from(TYPES)),
+    options=st.fixed_dictionaries(
+        {
+            "to": st.sampled_from(TARGETS),
+            "preset": st.sampled_from(["faithful", *PRESETS]),
+            "side": st.sampled_from(["chosen", "rejected"]),
+            "policies": st.sampled_from([{"control-token": value} for value in CODES["control-token"].choices]),
+        }
+    ),
+)
+def test_control_tokens_by_columns_are_those_one_by_one(
+    rows: list[tuple[str, str]], types: tuple[Any, Any], options: dict[str, Any]
+) -> None:
+    """Rows with control tokens become what the per-row calls make of them, whatever the policy; the others stay regular."""
+    texts = list(zip(*rows, strict=True)) or [(), ()]
+    names = ("chosen", "rejected")
+    table = pa.table({name: typed(list(side), kind) for name, side, kind in zip(names, texts, types, strict=True)})
+    result = turnparse.convert_table(table, **options)
+    kept = turnparse.convert_table(table, **options | {"policies": {}})
+
+    check_same(result, one_by_one([dict(zip(names, row, strict=True)) for row in rows], **options))
+    held = sum(any(map(holds_control_token, row)) for row in rows)
+    assert kept.regular - held <= result.regular <= kept.regular
+    if options["policies"] == {"control-token": "keep"}:
+        assert result.regular == kept.regular
+    single = pa.table({"text": typed(list(texts[0]), types[0])})
+    options = options | {"to": "messages"}
+    check_same(turnparse.convert_table(single, **options), one_by_one([{"text": text} for text in texts[0]], **options))
 
 
 @pytest.mark.usefixtures("always_again")

@@ -42,6 +42,10 @@ TRANSCRIPT_CASES = [
     ("near-miss-label", "\n\nHuman: q\nAssistant: a", ["Assistant:"]),
     ("near-miss-label", "\n\nHuman: q\n\nHum: a", ["Hum:"]),
     ("near-miss-label", "human: q\n\nHuman: r", ["human:"]),
+    ("control-token", "<s>\n\nHuman: q<|im_end|>[INST]\n\nAssistant: <<SYS>> </s>", [
+        "<s>", "<|im_end|>", "[INST]", "<<SYS>>", "</s>",
+    ]),
+    ("control-token", "a <s\n\nHuman: < s> <S> [inst] <|a b|> <||> <think> <|\n\nAssistant: |> <s\u200b>", []),
     ("near-miss-label", "\n\nHuman: Hum: Hu: Assistance: I, Humann: Hxxan:\nHu: Hxxan: Note: Humanity:", []),
 ]  # fmt: skip
 
@@ -121,11 +125,12 @@ def test_unknown_diagnostics_value() -> None:
 
 
 def test_table_is_sound() -> None:
-    """Each code with a policy has a value under every preset, one of its choices; advisory codes have no policy."""
+    """Each code with a policy has a value under every preset, one of its choices; that of advisory codes is to keep."""
     for code in CODES.values():
         assert len(code.presets) == (len(PRESETS) if code.choices else 0), code.name
         assert set(code.presets) <= set(code.choices), code.name
-        assert bool(code.choices) == (code.severity == "structural"), code.name
+        assert code.choices or code.severity == "advisory", code.name
+        assert code.severity == "structural" or set(code.presets) <= {"keep"}, code.name
         assert code.meaning.endswith("."), code.name
 
 

@@ -26,6 +26,7 @@ from turnparse._render import render
 from turnparse._rule_columns import broken_by
 from turnparse._summary import Summary
 from turnparse._target import Kind, kind_of
+from turnparse._token_columns import rows_with_tokens
 
 METADATA_TYPES: Final = {
     "min_harmlessness_score_transcript": pa.float64(),
@@ -370,6 +371,11 @@ class BatchConverter:
         known = {*attrs.astuple(self.job.columns), *KEYS}
         return batch.select([name for name in batch.schema.names if name in known])
 
+    @property
+    def seeks_tokens(self) -> bool:
+        """Whether something is done about control tokens: the rows that have one are read one by one then."""
+        return self.job.policies["control-token"] != "keep"
+
     @cached_property
     def kept(self) -> frozenset[str]:
         """The codes that are only counted where the columns reader finds them: the policies do nothing about them."""
@@ -403,6 +409,12 @@ class BatchConverter:
         pairs = read_pairs(*sides, markers, whole=target.reads_whole, kept=self.kept, check=check)
         finished = pairs.finished.without_nulls(chosen, rejected)
         odd = Finished(pairs.turns.sound & ~finished.regular, {}).without_nulls(chosen, rejected).regular.nonzero()[0]
+        if self.seeks_tokens:
+            # A regular row has nothing before its last turns on one side that it does not have on the other.
+            both = sides[0], pairs.responses, TextColumn.of(rejected.take(pa.array(odd)))
+            first, last, others = map(rows_with_tokens, both)
+            finished = finished.without(np.concatenate([first, last]))
+            odd = np.setdiff1d(odd, np.concatenate([first, odd.take(others)]))
         again = SecondLook.none()
         if worth_it(sides, odd):
             again = look_again(chosen, rejected, odd, markers, side, self.counted)
@@ -421,6 +433,8 @@ class BatchConverter:
             return none
         turns = read_column(TextColumn.of(texts), self.markers)
         finished = finish_texts(turns, self.markers, self.kept).without_nulls(texts)
+        if self.seeks_tokens:
+            finished = finished.without(rows_with_tokens(turns.column))
         return Regular(finished, RegularTexts(turns), metadata)
 
     def _metadata(self, batch: Any) -> list[Any] | None:

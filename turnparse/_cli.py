@@ -24,6 +24,9 @@ from turnparse._summary import Summary
 from turnparse._target import SIDES, target_named, targets
 from turnparse._version import __version__
 
+CONTROL_POLICY: Final = "control-token"
+"""The policy that ``--control-tokens`` sets."""
+
 EXIT_INCOMPLETE: Final = 1
 EXIT_USAGE: Final = 2
 
@@ -109,6 +112,12 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     callback=_policy,
     help="Override one policy of the preset.",
 )
+@click.option(
+    "--control-tokens",
+    type=click.Choice(CODES[CONTROL_POLICY].choices),
+    help="What to do with content that holds control tokens of chat templates, such as <|im_start|>: "
+    f"the same as --policy {CONTROL_POLICY}=...",
+)
 @click.option("--set-aside", help="A file for rows that are not written. [default: OUTPUT.set-aside.jsonl]")
 @click.option("--summary", help="A file for the summary as JSON.")
 @click.option(
@@ -137,7 +146,7 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 @click.option("--rejected", metavar="COL", help="The column of the other side. [default: rejected]")
 @click.option("--transcript", metavar="COL", help="The column of single dialogues. [default: transcript]")
 @_dialect_option
-def convert(sources: tuple[str, ...], **options: Any) -> None:
+def convert(sources: tuple[str, ...], policies: dict[str, str], control_tokens: str | None, **options: Any) -> None:
     """Convert files of transcripts to the format of one consumer.
 
     A SOURCE is a file of JSON lines or one JSON array, compressed with gzip or zstd or not, of Parquet or Arrow;
@@ -150,12 +159,16 @@ def convert(sources: tuple[str, ...], **options: Any) -> None:
       turnparse convert train.jsonl.gz --to trl --output train.trl.jsonl
       turnparse convert a.jsonl b.jsonl --preset strict --output clean.jsonl.gz --summary counts.json
       turnparse convert red_team_attempts.jsonl.gz --to messages --output red-team.jsonl
+      turnparse convert train.jsonl.gz --control-tokens escape --output train.trl.jsonl
       turnparse convert train.trl.jsonl --from trl --to hh --output train.jsonl
     """
+    if control_tokens is not None and policies.setdefault(CONTROL_POLICY, control_tokens) != control_tokens:
+        found = f"--control-tokens {control_tokens} and --policy {CONTROL_POLICY}={escape(policies[CONTROL_POLICY])}"
+        raise click.UsageError(f"expected one value for control tokens, found {found}")
     with _reported():
         with _progress(sources) as on_bytes, warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always", RuntimeWarning)
-            summary = convert_sources(sources, on_bytes=on_bytes, **options)
+            summary = convert_sources(sources, policies=policies, on_bytes=on_bytes, **options)
         for note in notes:
             click.echo(f"turnparse: note: {note.message}", err=True)
         _echo_summary(summary)

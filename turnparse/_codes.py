@@ -25,7 +25,8 @@ class Code:
 
     Attributes:
         name: the stable code.
-        severity: ``"structural"`` if it can change output under some policy, else ``"advisory"``.
+        severity: ``"structural"`` if every reader finds it; ``"advisory"`` if it is looked for only when asked for, and no
+            preset does anything about it.
         scope: what carries it: a transcript, a pair of them, or a row of a file.
         meaning: one sentence; what the diagnostic's span covers is its last part.
         choices: the values of the policy of the same name; empty where there is nothing to choose.
@@ -44,8 +45,10 @@ def _structural(name: str, scope: Scope, meaning: str, choices: str, presets: st
     return Code(name, "structural", scope, meaning, tuple(choices.split()), tuple(presets.split()))
 
 
-def _advisory(name: str, scope: Scope, meaning: str) -> Code:
-    return Code(name, "advisory", scope, meaning)
+def _advisory(name: str, scope: Scope, meaning: str, choices: str = "") -> Code:
+    values = tuple(choices.split())
+    # The first of them is to do nothing: what is only worth a look never changes output by itself.
+    return Code(name, "advisory", scope, meaning, values, values[:1] * len(PRESETS))
 
 
 def _always(name: str, scope: Scope, meaning: str) -> Code:
@@ -147,6 +150,12 @@ _TABLE: Final = (
         "transcript",
         "A line begins with what is nearly a marker (other case, one edit away, the first letters only, "
         "spaces before the colon, or a single newline before it): that word to the colon.",
+    ),
+    _advisory(
+        "control-token",
+        "transcript",
+        "A control token of a chat template, such as [INST], stands in a turn or the preamble: that token.",
+        "keep escape set-aside",
     ),
     _structural(
         "different-preambles",

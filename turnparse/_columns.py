@@ -239,6 +239,14 @@ class Finished:
             regular &= array.is_valid().to_numpy(zero_copy_only=False)
         return self.of(regular, self.codes, self.codes)
 
+    def without(self, rows: Places) -> Finished:
+        """Return the same without *rows*."""
+        if not len(rows):
+            return self
+        regular = self.regular.copy()
+        regular[rows] = False
+        return self.of(regular, self.codes, self.codes)
+
 
 def finish_texts(turns: ColumnTurns, markers: Markers, kept: Collection[str]) -> Finished:
     """Return which rows of a column of single texts are regular.

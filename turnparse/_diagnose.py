@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from turnparse._codes import CODES, Severity
+from turnparse._control_tokens import control_tokens
 
 if TYPE_CHECKING:  # the model imports this module, so that its diagnostics are its own
     from turnparse._markers import MarkerTable
@@ -122,7 +123,8 @@ def _turn_by_turn(turns: tuple[Turn, ...], last: Turn) -> list[Finding]:
 
 
 def advisory(transcript: Transcript) -> Iterator[Finding]:
-    """Yield what is worth a look in *transcript* though no policy ever touches it."""
+    """Yield what is worth a look in *transcript* though no preset ever touches it."""
+    yield from tokens(transcript)
     table = transcript.reading.table
     if table.labelled is None:
         return
@@ -134,6 +136,16 @@ def advisory(transcript: Transcript) -> Iterator[Finding]:
             yield code, base + match.start(), base + match.end(), index
         yield from _near_misses(text, base, index, table)
     yield from _near_misses(transcript.preamble, 0, None, table)
+
+
+def tokens(transcript: Transcript) -> Iterator[Finding]:
+    """Yield the control tokens of *transcript*: of what it says, for its own marks may be such tokens."""
+    for start, end in control_tokens(transcript.preamble):
+        yield "control-token", start, end, None
+    for index, turn in enumerate(transcript.turns):
+        base = turn.start + len(turn.marker)
+        for start, end in control_tokens(turn.text):
+            yield "control-token", base + start, base + end, index
 
 
 def _near_misses(text: str, base: int, turn: int | None, table: MarkerTable) -> Iterator[Finding]:

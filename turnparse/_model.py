@@ -116,10 +116,12 @@ class Reading:
     Attributes:
         table: the markers of the dialect.
         asked: which diagnostics were asked for: ``"structural"`` or ``"all"``.
+        control_tokens: whether control tokens are looked for in any case, since a policy is to act on them.
     """
 
     table: MarkerTable
     asked: Diagnostics = "structural"
+    control_tokens: bool = False
 
 
 @attrs.frozen
@@ -202,6 +204,8 @@ class Transcript(Placed):
         findings = _diagnose.structural(self)
         if self.reading.asked == "all":
             findings += _diagnose.advisory(self)
+        elif self.reading.control_tokens:
+            findings += _diagnose.tokens(self)
         return findings
 
     @cached_property

@@ -8,6 +8,7 @@ from typing import Final
 
 import attrs
 
+from turnparse._control_tokens import holds_control_token, without_control_tokens
 from turnparse._diagnose import Diagnostic, cut_off
 from turnparse._model import Pair, Transcript, Turn, form_pair, make_turn
 from turnparse._red_team import RedTeamAttempt
@@ -40,6 +41,8 @@ def apply_policies(item: Item, values: Mapping[str, str]) -> Outcome:
         item: a pair, an attempt or a transcript.
         values: {policy: value}, every policy, as `turnparse._codes.policy_values` gives them.
     """
+    if values["control-token"] != "keep":
+        item = _looked_through(item)
     if isinstance(item, Pair):
         chosen, rejected = mend(item.chosen_transcript, values), mend(item.rejected_transcript, values)
         mended: Item = item
@@ -60,15 +63,36 @@ def apply_policies(item: Item, values: Mapping[str, str]) -> Outcome:
     return Outcome(mended, before | codes, refusals)
 
 
-def mend(transcript: Transcript, values: Mapping[str, str]) -> Transcript:
-    """Return *transcript* with every oddity mended for which *values* say ``trim``, ``drop`` or ``merge``.
+def _looked_through(item: Item) -> Item:
+    """Return *item* so that its control tokens are among what is found of it; the same object if it has none."""
+    if isinstance(item, RedTeamAttempt):
+        transcript = _watched(item.transcript)
+        return item if transcript is item.transcript else attrs.evolve(item, transcript=transcript)
+    if isinstance(item, Transcript):
+        return _watched(item)
+    chosen, rejected = _watched(item.chosen_transcript), _watched(item.rejected_transcript)
+    if chosen is item.chosen_transcript and rejected is item.rejected_transcript:
+        return item
+    return attrs.evolve(item, chosen_transcript=chosen, rejected_transcript=rejected)
 
-    Returns the same object if there is none. One mending can bring about another, so they are repeated; each makes
-    the transcript shorter, so they end.
+
+def _watched(transcript: Transcript) -> Transcript:
+    texts = (transcript.preamble, *(turn.text for turn in transcript.turns))
+    if transcript.reading.asked == "all" or not any(map(holds_control_token, texts)):
+        return transcript
+    return attrs.evolve(transcript, reading=attrs.evolve(transcript.reading, control_tokens=True))
+
+
+def mend(transcript: Transcript, values: Mapping[str, str]) -> Transcript:
+    """Return *transcript* with every oddity mended for which *values* say ``trim``, ``drop``, ``merge`` or ``escape``.
+
+    Returns the same object if there is none, or if its dialect does not accept the text. One mending can bring about
+    another, so they are repeated; each leaves less to mend: a shorter text, or, once, one without control tokens, which
+    no other mending brings about. So they end.
     """
     while True:
         codes = transcript.codes
-        if not codes:
+        if not codes or transcript.failed_at is not None:
             return transcript
         do = next((mending for code, mending in _MENDINGS.items() if code in codes and values[code] in _ACTIONS), None)
         if do is None:
@@ -133,7 +157,15 @@ def _merge(transcript: Transcript) -> Transcript:
     return _rebuilt(transcript, turns)
 
 
-_ACTIONS: Final = ("trim", "drop", "merge")
+def _escape(transcript: Transcript) -> Transcript:
+    turns = [
+        attrs.evolve(turn, text=without_control_tokens(turn.text)) if holds_control_token(turn.text) else turn
+        for turn in transcript.turns
+    ]
+    return _rebuilt(transcript, turns, without_control_tokens(transcript.preamble))
+
+
+_ACTIONS: Final = ("trim", "drop", "merge", "escape")
 _MENDINGS: Final[dict[str, Callable[[Transcript], Transcript]]] = {
     "preamble": _drop_preamble,
     "cut-off-marker": _trim,
@@ -142,4 +174,5 @@ _MENDINGS: Final[dict[str, Callable[[Transcript], Transcript]]] = {
     "ends-on-human": _drop_last,
     "starts-with-assistant": _drop_first,
     "same-speaker": _merge,
+    "control-token": _escape,
 }
