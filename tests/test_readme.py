@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -113,6 +114,56 @@ def test_targets_table() -> None:
 
     assert shown is not None
     assert targets_table() == shown[1]
+
+
+PROVEN = ROOT / "tests" / "conformance" / "results.json"
+
+
+def proven_table() -> str:
+    """Return the README's table of what was checked with which consumer, as the saved results have it."""
+    header = [
+        "target",
+        "rows in / out / set aside by default",
+        "records read / as meant",
+        "broken / noticed",
+        "consumer",
+        "called",
+        "how",
+    ]
+    rows = [header, ["---"] * len(header)]
+    for found in json.loads(PROVEN.read_text(encoding="utf-8")):
+        total = {count: sum(source[count] for source in found["sources"].values()) for count in COUNTS}
+        out = total["rows"] - total["by_default"]
+        rows.append(
+            [
+                f"`{found['target']}`",
+                f"{total['rows']:,} / {out:,} / {total['by_default']:,}",
+                f"{total['records']:,} / {total['equal']:,}",
+                f"{total['mutations']:,} / {total['caught']:,}",
+                f"{found['consumer']} {found['version']}",
+                f"`{found['function']}`",
+                found["how"],
+            ]
+        )
+    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
+
+
+COUNTS = ("rows", "by_default", "records", "equal", "mutations", "caught")
+
+
+def test_proven_table() -> None:
+    """The README's table of checks is that of their saved results, and these are of every target, and all held."""
+    shown = re.search(r"<!-- proven: .*? -->\n(.*?)<!-- end of proven -->", README, flags=re.DOTALL)
+    results = json.loads(PROVEN.read_text(encoding="utf-8"))
+
+    assert shown is not None
+    assert proven_table() == shown[1]
+    assert {found["target"] for found in results} == {*targets()} - {"hh", "hh-transcripts"}
+    for found in results:
+        for source in found["sources"].values():
+            assert source["records"] == source["accepted"] == source["equal"]
+            assert source["mutations"] == source["caught"]
+        assert sum(source["mutations"] for source in found["sources"].values()) > 0
 
 
 def test_ci_runs_the_readmes_commands() -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -446,6 +449,36 @@ def test_a_registered_target_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     found.append(EntryPoint("bad", "package:TARGET", "turnparse.targets"))
     with pytest.raises(OptionError, match="expected package:TARGET to be a Target"):
         targets.__wrapped__()
+
+
+def test_a_registered_target_is_one_of_the_command_s(tmp_path: Path) -> None:
+    """A distribution that is installed beside turnparse adds a target by an entry point, and the command knows it."""
+    (tmp_path / "mine.py").write_text(
+        "from turnparse.targets import Messages, Target\n"
+        "TARGET = Target('mine', 'Mine.', 'https://example.org', ('pair',), {'talk': Messages('whole-chosen')})\n",
+        encoding="utf-8",
+    )
+    info = tmp_path / "mine-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[turnparse.targets]\nmine = mine:TARGET\n", encoding="utf-8")
+    source = tmp_path / "in.jsonl"
+    source.write_text(json.dumps(ONE) + "\n", encoding="utf-8")
+    command = [sys.executable, "-m", "turnparse", "convert", str(source), "--to", "mine", "--output", "-"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(tmp_path)}
+    )
+
+    assert json.loads(done.stdout)["talk"][0] == {"role": "user", "content": "q"}
+
+
+def test_a_target_need_not_be_registered() -> None:
+    """Calls take a target itself in place of a name."""
+    result = turnparse.convert_table(pa.Table.from_pylist([ONE]), to=attrs.evolve(ODD, name="mine"))
+
+    assert [record["one"]["says"] for record in result.rows.to_pylist()] == ["a", "b"]
+    with pytest.raises(turnparse.ArgumentError, match="the target"):
+        turnparse.convert_table(pa.Table.from_pylist([ONE]), to=3)  # type: ignore[arg-type]  # on purpose
 
 
 @pytest.mark.parametrize("name", sorted(targets()))

@@ -15,6 +15,7 @@ from turnparse._shards import shards_of
 from turnparse._side_files import write_side_files
 from turnparse._sinks import failure
 from turnparse._summary import Summary
+from turnparse._target import Target
 from turnparse._tasks import checked_summary, checked_workers, tasks_of
 
 
@@ -22,7 +23,7 @@ def convert(
     sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     output: str | os.PathLike[str],
     *,
-    to: str = "trl",
+    to: str | Target = "trl",
     preset: str = "default",
     policies: Mapping[str, str] | None = None,
     dialect: Dialect | str = DEFAULT,
@@ -31,7 +32,7 @@ def convert(
     chosen: str | None = None,
     rejected: str | None = None,
     transcript: str | None = None,
-    from_: str | None = None,
+    from_: str | Target | None = None,
     system: str | None = None,
     loss: str | None = None,
     keep_columns: bool = False,
@@ -51,7 +52,7 @@ def convert(
         output: the file to write, ``.jsonl``, ``.jsonl.gz``, ``.jsonl.zst``, ``.parquet`` or ``.arrow``; or a folder
             (one that exists, or a path that ends in a slash), in which each source has an output of its own; ``-`` is
             standard output. Rows keep the order of the input. Beside a file are written the side files that the target has.
-        to: the target, as `turnparse targets` lists them.
+        to: the target, as `turnparse targets` lists them, or a `turnparse.targets.Target` of your own.
         preset: ``faithful``, ``default`` or ``strict``.
         policies: {policy: value} on top of the preset, as `turnparse codes` lists them.
         dialect: as for `turnparse.parse`.

@@ -83,7 +83,7 @@ class Job:
     def of(
         cls,
         *,
-        to: str,
+        to: str | Target,
         preset: str,
         policies: Mapping[str, str] | None,
         dialect: Dialect | str,
@@ -96,7 +96,7 @@ class Job:
         provenance: bool = False,
         system: str | None = None,
         loss: str | None = None,
-        from_: str | None = None,
+        from_: str | Target | None = None,
     ) -> Job:
         """Return the job that the options of `turnparse.convert` describe.
 
@@ -293,12 +293,12 @@ def unread(error: RowError) -> Judgement:
     return Judgement([error.code], message=escape(error.message, 400))
 
 
-def set_aside_line(raw: RawRow, source: str, judgement: Judgement) -> bytes:
-    """Return the line of the set-aside file for a row that was set aside."""
+def set_aside_line(raw: RawRow, row: int, source: str, judgement: Judgement) -> bytes:
+    """Return the line of the set-aside file for a row that was set aside, number *row* of its *source*."""
     record: dict[str, Any] = {
         "source": source,
         "line": raw.line,
-        "row": raw.row,
+        "row": row,
         "codes": judgement.codes,
         "message": judgement.message,
     }

@@ -271,8 +271,9 @@ class _Run:
             for lines in converted.written:
                 out.write(lines)
         if aside is not None:
-            for raw, judgement in converted.refused:
-                aside.write(set_aside_line(attrs.evolve(raw, row=rows + raw.row), source.path, judgement))
+            lines = (set_aside_line(raw, rows + raw.row, source.path, one) for raw, one in converted.refused)
+            if whole := b"".join(lines):
+                aside.write(whole)
         self.counts.add(converted.counts)
 
 

@@ -19,6 +19,7 @@ from turnparse._json_values import as_json
 from turnparse._model import Diagnostics
 from turnparse._summary import Summary
 from turnparse._table_sources import plain_column
+from turnparse._target import Target
 
 BATCH_BYTES: Final = 1 << 25
 """Bytes of a table that are converted at a time: enough to make calls cheap, few enough to stay in cache and memory."""
@@ -56,7 +57,7 @@ class TableResult:
 
 def convert_table(
     table: Any,
-    to: str = "trl",
+    to: str | Target = "trl",
     preset: str = "default",
     *,
     policies: Mapping[str, str] | None = None,
@@ -66,7 +67,7 @@ def convert_table(
     chosen: str | None = None,
     rejected: str | None = None,
     transcript: str | None = None,
-    from_: str | None = None,
+    from_: str | Target | None = None,
     system: str | None = None,
     loss: str | None = None,
     keep_columns: bool = False,

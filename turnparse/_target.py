@@ -216,12 +216,15 @@ def _registered() -> Iterator[Target]:
         yield found
 
 
-def target_named(name: str) -> Target:
-    """Return the target of that name.
+def target_named(name: str | Target) -> Target:
+    """Return the target of that name; one that is a target already as it is.
 
     Raises:
+        ArgumentError: if it is neither.
         OptionError: if there is none; the message lists what there is.
     """
+    if isinstance(name, Target):
+        return name
     found = targets().get(require_str(name, "the target"))
     if found is None:
         msg = f"expected a target ({', '.join(targets())}), found {escape(name)!r}"

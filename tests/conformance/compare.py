@@ -38,11 +38,13 @@ class Outcome:
         equal: records that arrived as they were meant.
         mutations: records that were broken on purpose.
         caught: those of them that did not arrive as if nothing was broken.
+        by_default: rows that turnparse sets aside where no option but the target is given.
         problem: what kept the check from being made, or None.
     """
 
     rows: int = 0
     set_aside: int = 0
+    by_default: int = 0
     records: int = 0
     accepted: int = 0
     equal: int = 0
@@ -65,11 +67,13 @@ class Written:
         output: the file; it need not be there if no row was written.
         rows: rows of the source.
         meant: what the rows that were written mean, in order.
+        by_default: rows that are set aside where no option but the target is given.
     """
 
     output: Path
     rows: int
     meant: list[Meant]
+    by_default: int
 
 
 def compared(check: Check, source: Path, folder: Path) -> Outcome:
@@ -89,8 +93,13 @@ def compared(check: Check, source: Path, folder: Path) -> Outcome:
         return Outcome(problem=f"conversion failed: {type(error).__name__}")
     set_aside = written.rows - len(written.meant)
     if not written.meant:
-        return Outcome(rows=written.rows, set_aside=set_aside)
-    counts = Outcome(rows=written.rows, set_aside=set_aside, records=len(_records(written.output)))
+        return Outcome(rows=written.rows, set_aside=set_aside, by_default=written.by_default)
+    counts = Outcome(
+        rows=written.rows,
+        set_aside=set_aside,
+        by_default=written.by_default,
+        records=len(_records(written.output)),
+    )
     try:
         expected = [list(check.expected(row)) for row in written.meant]
     except Exception as error:  # noqa: BLE001  # of a row that should have been set aside there may be nothing to expect
@@ -105,9 +114,11 @@ def compared(check: Check, source: Path, folder: Path) -> Outcome:
 def _written(check: Check, source: Path, folder: Path) -> Written:
     output, aside = folder / f"output.{check.ending}", folder / "set-aside.jsonl"
     turnparse.convert(source, output, to=check.target, set_aside=aside, **OPTIONS | check.options)
+    usual = turnparse.convert(source, folder / f"default.{check.ending}", to=check.target)
     left_out = {row["line"] for row in rows_of(aside)} if aside.exists() else set()
     rows = list(rows_of(source))
-    return Written(output, len(rows), [meant(row) for line, row in enumerate(rows, 1) if line not in left_out])
+    said = [meant(row) for line, row in enumerate(rows, 1) if line not in left_out]
+    return Written(output, len(rows), said, usual.rows_set_aside)
 
 
 def _read(check: Check, output: Path, expected: Sequence[Sequence[Any]], folder: Path, counts: Outcome) -> Outcome:
