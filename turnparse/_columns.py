@@ -31,6 +31,9 @@ ASSISTANT: Final = ROLES.index("assistant")
 SPACE: Final = ord(" ")
 NOT_ASCII: Final = 0x80
 
+WORD_BITS: Final = 3
+"""Bits of a place that tell the bytes of a word apart."""
+
 REPEATED: Final = "same-speaker"
 SILENT: Final = "empty-response"
 REPORTED: Final = (REPEATED, SILENT)
@@ -146,7 +149,9 @@ class ColumnTurns:
     @cached_property
     def inner_contents(self) -> TextColumn:
         """What each turn says that is not the last of its row."""
-        return self.column.stripped(self.body.compress(self.inner), self.ends.compress(self.inner))
+        # To find the turns takes as long as to fetch what is asked of them, so it is done once.
+        inner = self.inner.nonzero()[0]
+        return self.column.stripped(self.body.take(inner), self.ends.take(inner))
 
     @cached_property
     def answers(self) -> TextColumn:
@@ -171,7 +176,7 @@ def read_column(column: TextColumn, markers: Markers, *, check: bool = False) ->
     place, kind = markers.literals.find(column.data, column.check if check else None)
     role = markers.roles.take(kind)
     body = place + markers.lengths.take(kind)
-    first = np.append(np.searchsorted(place, column.starts), len(place))
+    first = np.append(_firsts(place, column), len(place))
     begin, last = first[:-1], first[1:] - 1
     filled = begin <= last
     if not len(place):
@@ -193,6 +198,18 @@ def read_column(column: TextColumn, markers: Markers, *, check: bool = False) ->
     if len(again):
         repeated = np.unique(repeated[first[repeated] < again])
     return ColumnTurns(column, place, role, body, first, filled, sound, regular, repeated)
+
+
+def _firsts(place: Places, column: TextColumn) -> Places:
+    """Return the first of the markers at *place*, ascending, that does not begin before each text of *column*."""
+    # Nearly all texts begin with a marker. Where all do, the markers that stand where a text begins are those asked for:
+    # to mark the words in which texts begin, and look at each marker's, takes half the time of a search for each text.
+    begins = np.zeros((len(column.data) >> WORD_BITS) + 1, np.bool_)
+    begins[column.starts >> WORD_BITS] = True
+    first = begins.take(place >> WORD_BITS).nonzero()[0]
+    if len(first) == len(column) and (place.take(first) == column.starts).all():
+        return first
+    return np.searchsorted(place, column.starts)
 
 
 def rows_of(first: Places, turns: Places) -> Places:
