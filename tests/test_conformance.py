@@ -103,9 +103,10 @@ class TestOfOneSource:
     def test_two_records_a_row(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where a target writes two records for a row, each of the two is broken for itself, beside the other."""
 
-        def convert(source: Path, output: Path, **_: Any) -> None:
+        def convert(source: Path, output: Path, **_: Any) -> turnparse.Summary:
             halves = [{"text": row[side]} for row in rows_of(source) for side in ("chosen", "rejected")]
             output.write_text("".join(f"{json.dumps(half)}\n" for half in halves), encoding="utf-8")
+            return turnparse.Summary()
 
         monkeypatch.setattr(turnparse, "convert", convert)
         texts = check(

@@ -287,7 +287,8 @@ def test_the_sample_is_large_and_shows_every_oddity(tmp_path: Path) -> None:
     found |= set(convert(DAMAGED, tmp_path / "out.jsonl", keep_columns=True).diagnostics)
     found |= set(convert([PAIRS, DAMAGED], tmp_path / "out.parquet", keep_columns=True).diagnostics)
     # A user's own grammar is needed to be refused by it.
-    assert set(CODES) - found == {"not-in-dialect"}
+    # The one is of grammars of another shape, the other of the way back.
+    assert set(CODES) - found == {"not-in-dialect", "smuggled-turn"}
 
 
 @pytest.mark.parametrize(
