@@ -28,7 +28,9 @@ def numbered(made: Any, number: int) -> Any:
     """Return what was *made* with *number* in place of what stands for the number of a row."""
     if isinstance(made, dict):
         return {key: numbered(inner, number) for key, inner in made.items()}
-    return number if isinstance(made, words.Index) else made
+    if isinstance(made, words.Index):
+        return str(number) if made.text else number
+    return made
 
 
 def value(cell: Any, job: Job, item: Item) -> Any:

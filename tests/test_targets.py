@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import attrs
 import pyarrow as pa
 import pytest
+from click.testing import CliRunner
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +22,7 @@ import plain_records
 import turnparse
 from strategies import PAIR_ROWS, in_utf8
 from turnparse import OptionError, RowError, _target, render
+from turnparse._cli import main
 from turnparse._job import Job
 from turnparse._rows import decode
 from turnparse._target import Target, target_named, targets
@@ -67,7 +70,7 @@ ODD = Target(
         "nothing": Constant(None),
         "no number": Constant(None, "number"),
         "quoted": Constant('"\\\n'),
-        "number": Fields({"of": Index()}),
+        "number": Fields({"of": Index(), "said": Index(text=True)}),
     },
     second={
         "list": Messages("whole-rejected", MARKED),
@@ -83,7 +86,7 @@ ODD = Target(
         "nothing": Constant(None),
         "no number": Constant(None, "number"),
         "quoted": Constant(""),
-        "number": Fields({"of": Index()}),
+        "number": Fields({"of": Index(), "said": Index(text=True)}),
     },
     rules=(
         Rule("by-turns", "pairs of exchanges", "shared", "[sS]?([uU][aA])*[uU]", schema=True),
@@ -296,6 +299,57 @@ def test_side_files(tmp_path: Path) -> None:
     assert registry.read_text(encoding="utf-8") == "[]"
 
 
+@pytest.mark.parametrize("name", ["@x.jsonl", "{file}.jsonl", "a #b.jsonl", 'q".jsonl', "n\n.jsonl", "plain.parquet"])
+def test_side_files_name_any_output(tmp_path: Path, name: str) -> None:
+    """Whatever an output is called, its side files name it so."""
+    source = tmp_path / "in.jsonl"
+    source.write_text(json.dumps(TWO) + "\n", encoding="utf-8")
+    run(source, tmp_path / name, to="llama-factory-sharegpt")
+    run(source, tmp_path / name, to="axolotl-chat-template")
+    (entry,) = json.loads((tmp_path / "dataset_info.json").read_text(encoding="utf-8")).values()
+    (snippet,) = tmp_path.glob("*.axolotl.yaml")
+    path, kind = (line.split(": ", 1)[1] for line in snippet.read_text(encoding="utf-8").splitlines()[2:4])
+
+    assert entry["file_name"] == name
+    assert (path if name == "plain.parquet" else json.loads(path)) == name
+    assert kind == ("parquet" if name.endswith(".parquet") else "json")
+
+
+def test_side_files_take_no_other_s_place(tmp_path: Path) -> None:
+    """A source, or the summary, that has the name of a side file is never written over."""
+    source = tmp_path / "dataset_info.json"
+    source.write_text(json.dumps([TWO]), encoding="utf-8")
+    for options in ({}, {"summary": tmp_path / "dataset_info.json"}):
+        with pytest.raises(OptionError, match=r"dataset_info\.json"):
+            turnparse.convert(source, tmp_path / "o.jsonl", to="llama-factory-sharegpt", **options)  # type: ignore[arg-type]
+    assert json.loads(source.read_text(encoding="utf-8")) == [TWO]
+
+
+def test_a_prompt_of_text_ends_where_the_answer_follows(tmp_path: Path) -> None:
+    """On the way back from text, a prompt without the assistant's marker at its end is no prompt."""
+    source = tmp_path / "in.jsonl"
+    row = {"prompt": "\n\nHuman: p", "chosen": " good", "rejected": " bad"}
+    source.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    summary, _ = run(source, tmp_path / "o.jsonl", from_="trl-standard", to="hh")
+
+    assert (summary.rows_out, set_aside(tmp_path / "o.jsonl")[0]["codes"]) == (0, ["wrong-type"])
+
+
+def test_a_system_prompt_leads_sides_that_part_at_once(tmp_path: Path) -> None:
+    """Where only one side has a preamble, each side has one system message all the same, and keeps its own."""
+    source = tmp_path / "in.jsonl"
+    source.write_text(
+        json.dumps({"chosen": "Own." + ONE["chosen"], "rejected": ONE["rejected"]}) + "\n", encoding="utf-8"
+    )
+    for system, found in ((None, ["Own.", None]), ("Go.", ["Go.\n\nOwn.", "Go."])):
+        run(source, tmp_path / "o.jsonl", to="torchtune", system=system)
+        (record,) = read_back(tmp_path / "o.jsonl")
+        leads = [[message["content"] for message in record[side] if message["role"] == "system"] for side in ONE]
+        assert leads == [[text] if text else [] for text in found]
+        run(source, tmp_path / "k.jsonl", to="llama-factory-kto", system=system)
+        assert [record["system"] or None for record in read_back(tmp_path / "k.jsonl")] == found
+
+
 def test_side_files_are_what_they_say() -> None:
     """Each registry is JSON, and names columns that are written."""
     for target in targets().values():
@@ -435,20 +489,85 @@ def test_there_is_no_way_back_from_what_does_not_keep_all() -> None:
         turnparse.convert("x.jsonl", "y.jsonl", from_="trl-prompt-only")
 
 
-def test_a_registered_target_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another distribution's entry point adds a target; it cannot take the place of a shipped one."""
-    mine = attrs.evolve(ODD, name="mine")
-    points = {"mine": mine, "trl": attrs.evolve(ODD, name="trl"), "bad": 3}
-    monkeypatch.setattr(EntryPoint, "load", lambda self: points[self.name])
-    found = [EntryPoint(name, "package:TARGET", "turnparse.targets") for name in ("mine", "trl")]
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: found if group == "turnparse.targets" else [])
-    there = targets.__wrapped__()
+@pytest.fixture
+def entry_points(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """Return {name: what the entry point of that name loads}, to be filled; an exception is raised."""
+    points: dict[str, Any] = {}
 
-    assert there["mine"] is mine
-    assert there["trl"] is not points["trl"]
-    found.append(EntryPoint("bad", "package:TARGET", "turnparse.targets"))
-    with pytest.raises(OptionError, match="expected package:TARGET to be a Target"):
-        targets.__wrapped__()
+    def load(point: EntryPoint) -> Any:
+        if isinstance(points[point.name], Exception):
+            raise points[point.name]
+        return points[point.name]
+
+    def found(group: str) -> list[EntryPoint]:
+        assert group == "turnparse.targets"
+        return [EntryPoint(name, "package:TARGET", group) for name in points]
+
+    monkeypatch.setattr(EntryPoint, "load", load)
+    monkeypatch.setattr("importlib.metadata.entry_points", found)
+    monkeypatch.setattr(_target, "targets", targets)
+    _target.found_targets.cache_clear()
+    yield points
+    _target.found_targets.cache_clear()
+
+
+def test_a_registered_target_is_found(entry_points: dict[str, Any]) -> None:
+    """Another distribution's entry point adds a target; it cannot take the place of a shipped one."""
+    entry_points |= {"mine": attrs.evolve(ODD, name="mine"), "trl": attrs.evolve(ODD, name="trl")}
+
+    assert target_named("mine") is entry_points["mine"]
+    assert target_named("trl") is not entry_points["trl"]
+
+
+@pytest.mark.parametrize(
+    ("made", "told"), [(3, "to be a Target, found int"), (KeyError("x\x1b"), "to load, found KeyError")]
+)
+def test_a_broken_registered_target_costs_no_other(entry_points: dict[str, Any], made: Any, told: str) -> None:
+    """What cannot be loaded is told where it is asked for, and listed as left out; all others stay."""
+    entry_points["bad"] = made
+
+    assert target_named("trl").name == "trl"
+    with pytest.raises(OptionError, match=told):
+        target_named("bad")
+    listed = CliRunner().invoke(main, ["targets"])
+    assert listed.exit_code == 0
+    assert "bad is left out" in listed.stderr
+    assert "\x1b" not in listed.stderr
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda: Content("nosuch"),  # type: ignore[arg-type]  # on purpose, as below
+        lambda: Messages("nosuch"),  # type: ignore[arg-type]
+        lambda: Message("nosuch"),  # type: ignore[arg-type]
+        lambda: Text("nosuch"),  # type: ignore[arg-type]
+        lambda: Exchanges("nosuch"),  # type: ignore[arg-type]
+        lambda: System("nosuch"),  # type: ignore[arg-type]
+        lambda: System(optional=True),
+        lambda: Constant(1 << 63),
+        lambda: Constant(float("nan")),
+        lambda: Constant(b"x"),  # type: ignore[arg-type]
+        lambda: Fields({}),
+        lambda: Fields({"a": System(absent=None, optional=True)}),
+        lambda: Items(()),
+        lambda: Items((Constant(1), Constant("1"))),
+        lambda: Sha256(Messages("shared")),  # type: ignore[arg-type]
+        lambda: Rule("x", "y", "nosuch", "a"),  # type: ignore[arg-type]
+        lambda: Rule("x", "y", "shared", "("),
+        lambda: Rule("x", "y", "shared"),
+        lambda: SideFile("", "x"),
+        lambda: SideFile("../x", "x"),
+        lambda: SideFile("{file}", "x"),
+        lambda: attrs.evolve(ODD, columns={}),
+        lambda: attrs.evolve(ODD, second={"list": Content("chosen")}),
+        lambda: attrs.evolve(ODD, columns={"a": System(absent=None, optional=True)}, second=None),
+    ],
+)
+def test_a_declaration_that_cannot_be_is_refused(declare: Callable[[], object]) -> None:
+    """What a target cannot mean is told where it is declared."""
+    with pytest.raises(turnparse.ArgumentError, match=r"^expected .*found|^expected both"):
+        declare()
 
 
 def test_a_registered_target_is_one_of_the_command_s(tmp_path: Path) -> None:
@@ -520,5 +639,5 @@ def test_errors_of_rows_say_where() -> None:
         to="hh", preset="faithful", policies=None, dialect="hh", diagnostics="structural", side="chosen", chosen=None,
         rejected=None, transcript=None, keep_columns=False, from_="openai-preference",
     )  # fmt: skip
-    with pytest.raises(RowError, match=r"expected input to be an object, found str"):
+    with pytest.raises(RowError, match=r"expected input to be an object, found a string"):
         job.read({"input": "x", "preferred_output": [], "non_preferred_output": []})

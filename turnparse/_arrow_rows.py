@@ -87,7 +87,9 @@ class Layout:
     @classmethod
     def of_columns(cls, converter: BatchConverter, schema: Any) -> Layout:
         """Return the layout of what is written of tables with *schema*."""
+        back = converter.job.back
         read = set() if converter.is_mixed(schema.names) else converter.kind(schema.names)[1]
+        read = read if back is None else set(back.target.columns)
         kept = {
             field.name: field.type if is_writable(field.type) else JSON_TEXT
             for field in schema

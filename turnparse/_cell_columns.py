@@ -141,7 +141,8 @@ def build(cell: Cell, parts: Parts, writing: Writing) -> Built:
         case Constant():
             return cell
         case Index():
-            return ArrayCells(pa.array(writing.numbers))
+            numbers = pa.array(writing.numbers)
+            return TextCells(numbers.cast(pa.string())) if cell.text else ArrayCells(numbers)
         case Fields():
             return FieldCells({key: build(inner, parts, writing) for key, inner in cell.cells.items()})
         case Items():
@@ -237,7 +238,7 @@ def type_of(cell: Cell, loss: Loss | None) -> Any:
         case Constant():
             return constant_type(cell)
         case Index():
-            return pa.int64()
+            return pa.string() if cell.text else pa.int64()
         case Fields():
             return pa.struct([(key, type_of(inner, loss)) for key, inner in cell.cells.items()])
         case Items():

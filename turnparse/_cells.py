@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from math import isfinite
+from typing import Any, Final, Literal, get_args
 
 import attrs
 
+from turnparse._errors import ArgumentError, shown
 from turnparse._markers import MarkerTable, Role
 
 Part = Literal["shared", "chosen", "rejected", "whole-chosen", "whole-rejected", "conversation", "prompt", "completion"]
@@ -29,6 +31,9 @@ Loss = Literal["last-turn", "assistant-turns"]
 
 SEPARATOR: Final = "\n\n"
 """What stands between a system prompt that a run adds and a row's own: a paragraph break, as inside any turn."""
+
+MOST: Final = 1 << 63
+"""What is beyond a number of 64 bits."""
 
 LOSSES: Final = ("last-turn", "assistant-turns")
 
@@ -88,6 +93,10 @@ class Messages:
     keys: Keys = CHAT
     system: Literal["first", "apart"] = "first"
 
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared; `ArgumentError` says what is wrong with it."""
+        require_part(self.part)
+
 
 @attrs.frozen
 class Message:
@@ -100,6 +109,10 @@ class Message:
 
     part: Part
     keys: Keys = CHAT
+
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared; `ArgumentError` says what is wrong with it."""
+        require_part(self.part)
 
 
 @attrs.frozen
@@ -114,6 +127,10 @@ class Content:
     part: Part
     at: Literal["first", "last"] = "last"
 
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared; `ArgumentError` says what is wrong with it."""
+        require_part(self.part)
+
 
 @attrs.frozen
 class Text:
@@ -127,6 +144,10 @@ class Text:
 
     part: Part
     cue: Literal["append", "strip"] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared; `ArgumentError` says what is wrong with it."""
+        require_part(self.part)
 
 
 @attrs.frozen
@@ -143,6 +164,12 @@ class System:
     absent: str | None = ""
     optional: bool = False
 
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared; `ArgumentError` says what is wrong with it."""
+        require_part(self.part)
+        if self.optional and self.absent is not None:
+            raise ArgumentError("expected an optional system prompt to be absent as None, found a text")
+
 
 @attrs.frozen
 class Exchanges:
@@ -153,6 +180,10 @@ class Exchanges:
     """
 
     part: Part
+
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared; `ArgumentError` says what is wrong with it."""
+        require_part(self.part)
 
 
 @attrs.frozen
@@ -167,10 +198,27 @@ class Constant:
     value: bool | float | str | None
     nullable: Literal["text", "number"] = "text"
 
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared; `ArgumentError` says what is wrong with it."""
+        value: object = self.value
+        if not isinstance(value, (bool, int, float, str, type(None))):
+            msg = f"expected a constant to be a boolean, a number, a text or None, found {type(value).__name__}"
+            raise ArgumentError(msg)
+        if isinstance(value, int) and not -MOST <= value < MOST:
+            raise ArgumentError("expected a constant to be a number of 64 bits, found one that is larger")
+        if isinstance(value, float) and not isfinite(value):
+            raise ArgumentError("expected a constant to be a number that JSON has, found one that is not finite")
+
 
 @attrs.frozen
 class Index:
-    """The number of the row in its source, from 0: of JSON its line, of a table its row."""
+    """The number of the row in its source, from 0: of JSON its line, of a table its row.
+
+    Attributes:
+        text: whether it is written as text.
+    """
+
+    text: bool = False
 
 
 @attrs.frozen
@@ -183,6 +231,10 @@ class Fields:
 
     cells: Mapping[str, Cell]
 
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared; `ArgumentError` says what is wrong with it."""
+        require_last(self.cells, "an object")
+
 
 @attrs.frozen
 class Items:
@@ -193,6 +245,11 @@ class Items:
     """
 
     cells: tuple[Cell, ...]
+
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared; `ArgumentError` says what is wrong with it."""
+        if len({shape_of(cell) for cell in self.cells}) != 1:
+            raise ArgumentError("expected a list of at least one item, all of one type, found none, or several types")
 
 
 @attrs.frozen
@@ -205,6 +262,13 @@ class Sha256:
 
     cell: Content | Text
 
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared; `ArgumentError` says what is wrong with it."""
+        cell: object = self.cell
+        if not isinstance(cell, (Content, Text)):
+            msg = f"expected a text to make a digest of, found {type(cell).__name__}"
+            raise ArgumentError(msg)
+
 
 Cell = Messages | Message | Content | Text | System | Exchanges | Constant | Index | Fields | Items | Sha256
 """What a column holds."""
@@ -212,6 +276,53 @@ Cell = Messages | Message | Content | Text | System | Exchanges | Constant | Ind
 
 NO_PART: Final = (Constant, Index, Fields, Items, Sha256)
 """What holds no part of a row of its own."""
+
+
+def require_part(part: object) -> None:
+    """Check that *part* is a `Part`.
+
+    Raises:
+        ArgumentError: if it is none.
+    """
+    if part not in get_args(Part):
+        msg = f"expected a part of a row ({', '.join(get_args(Part))}), found {shown(part)}"
+        raise ArgumentError(msg)
+
+
+def require_last(cells: Mapping[str, Cell], what: str) -> None:
+    """Check that *cells*, which are *what*, end in one that is always written.
+
+    Raises:
+        ArgumentError: if there are none, or the last is optional.
+    """
+    *_, last = [None, *cells.values()]
+    if last is None or (isinstance(last, System) and last.optional):
+        msg = f"expected {what} to end in something that is always written, found {'nothing' if last is None else 'what is optional'}"
+        raise ArgumentError(msg)
+
+
+def shape_of(cell: Cell) -> Any:
+    """Return what two cells have alike whose values are of one type."""
+    match cell:
+        case Messages() | Message():
+            keys = (cell.keys.role, cell.keys.content, cell.keys.loss)
+            return (type(cell).__name__, *keys)
+        case Content() | Text() | System() | Sha256():
+            return "text"
+        case Exchanges():
+            return "exchanges"
+        case Constant():
+            return (
+                cell.nullable
+                if cell.value is None
+                else {str: "text", float: "number"}.get(type(cell.value), type(cell.value))
+            )
+        case Index():
+            return "text" if cell.text else int
+        case Fields():
+            return tuple((key, shape_of(inner)) for key, inner in cell.cells.items())
+        case Items():
+            return ("list", shape_of(cell.cells[0]))
 
 
 def leaves(cell: Cell) -> list[Cell]:

@@ -21,7 +21,7 @@ from turnparse._shards import shards_of
 from turnparse._sinks import FORMATS
 from turnparse._sources import STDIN
 from turnparse._summary import Summary
-from turnparse._target import SIDES, target_named, targets
+from turnparse._target import SIDES, broken_targets, target_named, targets
 from turnparse._version import __version__
 
 CONTROL_POLICY: Final = "control-token"
@@ -248,6 +248,8 @@ def list_targets(name: str | None, dialect: str) -> None:
             (t.name, ", ".join(t.takes), ", ".join(t.columns), t.about) for t in targets().values()
         ]
         _table(("target", "rows it takes", "columns", "about"), rows)
+        for broken, reason in broken_targets().items():
+            click.echo(f"turnparse: note: {escape(broken)} is left out: {reason}", err=True)
         return
     from turnparse._target_page import page
 

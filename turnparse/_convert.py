@@ -12,7 +12,7 @@ from turnparse._errors import IncompleteError, require_callable
 from turnparse._job import Job
 from turnparse._model import Diagnostics
 from turnparse._shards import shards_of
-from turnparse._side_files import write_side_files
+from turnparse._side_files import require_free, write_side_files
 from turnparse._sinks import failure
 from turnparse._summary import Summary
 from turnparse._target import Target
@@ -101,6 +101,10 @@ def convert(
     threads = checked_workers(workers)
     counted = checked_summary(summary)
     tasks = tasks_of(shards_of(sources), output, set_aside, format, counted)
+    sources_read = [shard.path for task in tasks for shard in task.shards]
+    require_free(
+        job.target, [task.out.name for task in tasks], [*sources_read, *([] if counted is None else [counted])]
+    )
     # Arrow and NumPy take a while to load: a mistake in the call is told before that.
     from turnparse._batches import BatchConverter, warn_if_slow
     from turnparse._run import run

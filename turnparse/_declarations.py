@@ -91,10 +91,10 @@ PROMPT_OF_TRL_ALONE = Rule(
 )
 
 COMPLETION_OF_TRL = Rule(
-    name="completion-begins-with-assistant",
+    name="completion-is-one-answer",
     because="all of the completion is learnt as the model's own",
     part="completion",
-    pattern=r"[aA]\w*",
+    pattern=ANSWER,
 )
 
 LOAD_DATASET = """from datasets import load_dataset

@@ -209,10 +209,16 @@ def _led(item: Item, prompt: str) -> Item:
         return attrs.evolve(item, transcript=_led_transcript(item.transcript, prompt))
     if isinstance(item, Transcript):
         return _led_transcript(item, prompt)
-    shared = item.shared
-    if shared and shared[0].role == "system":
-        return attrs.evolve(item, shared=(Turn(shared[0].mark, led(prompt, shared[0].content), 0), *shared[1:]))
-    return attrs.evolve(item, shared=(Turn(PREAMBLE, prompt, 0), *shared))
+    if not item.shared and any(tail and tail[0].role == "system" for tail in (item.chosen, item.rejected)):
+        # The sides part at once, in what leads them.
+        return attrs.evolve(item, chosen=_led_turns(item.chosen, prompt), rejected=_led_turns(item.rejected, prompt))
+    return attrs.evolve(item, shared=_led_turns(item.shared, prompt))
+
+
+def _led_turns(turns: tuple[Turn, ...], prompt: str) -> tuple[Turn, ...]:
+    if turns and turns[0].role == "system":
+        return (Turn(turns[0].mark, led(prompt, turns[0].content), 0), *turns[1:])
+    return (Turn(PREAMBLE, prompt, 0), *turns)
 
 
 def _led_transcript(transcript: Transcript, prompt: str) -> Transcript:

@@ -11,8 +11,21 @@ from typing import Any, Final, Literal
 
 import attrs
 
-from turnparse._cells import NO_PART, WHOLE, Cell, Index, LossMark, Part, Text, leaves, loss_mark
-from turnparse._errors import OptionError, escape, require_str
+from turnparse._cells import (
+    NO_PART,
+    WHOLE,
+    Cell,
+    Index,
+    LossMark,
+    Part,
+    Text,
+    leaves,
+    loss_mark,
+    require_last,
+    require_part,
+    shape_of,
+)
+from turnparse._errors import ArgumentError, OptionError, escape, require_str
 from turnparse._model import Pair, Transcript, Turn
 from turnparse._red_team import METADATA, RedTeamAttempt
 
@@ -79,6 +92,23 @@ class Rule:
     alike: str = ""
     schema: bool = False
 
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared.
+
+        Raises:
+            ArgumentError: if the part is none, a pattern is no regular expression, or there is nothing to be kept.
+        """
+        require_part(self.part)
+        for pattern in (self.pattern, self.alike):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                msg = f"expected a regular expression for the rule {escape(self.name)}, found: {escape(str(error))}"
+                raise ArgumentError(msg) from None
+        if not (self.pattern or self.differs or self.outside):
+            msg = f"expected the rule {escape(self.name)} to have a pattern, or another demand, found none"
+            raise ArgumentError(msg)
+
     def holds(self, letters: str, *, led: bool = False) -> bool:
         """Tell whether turns with these *letters* keep the rule; *led* if the run adds a system prompt, which is among them."""
         if led and self.alike:
@@ -92,12 +122,23 @@ class SideFile:
 
     Attributes:
         name: its name, in the folder of the output. In it, and in the text, ``{stem}`` is the name of the output
-            without its ending, and ``{file}`` its name.
+            without its ending; in the text ``{file}`` is its name, and ``{format}`` the name of its format for the
+            loader of Hugging Face's datasets: ``json``, ``parquet`` or ``arrow``. In YAML both are quoted where that is needed.
         text: what it holds; of a file of JSON, its entry of the name ``{stem}``: the others are left as they are.
     """
 
     name: str
     text: str
+
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared.
+
+        Raises:
+            ArgumentError: if the name is none of a file in a folder, or that of an output.
+        """
+        if not self.name or set(self.name) & {"/", "\\", "\0"} or self.name in (".", "..") or "{file}" in self.name:
+            msg = f"expected the name of a side file, without a folder, and other than its output's, found {escape(self.name)!r}"
+            raise ArgumentError(msg)
 
     @property
     def is_registry(self) -> bool:
@@ -134,6 +175,20 @@ class Target:
     singles: str | None = None
     side_files: tuple[SideFile, ...] = ()
     loading: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        """Check what is declared.
+
+        Raises:
+            ArgumentError: if there are no columns, an optional one is the last, or two records differ in columns or types.
+        """
+        require_last(self.columns, f"the columns of {escape(self.name)}")
+        if self.second is not None:
+            require_last(self.second, f"the second record of {escape(self.name)}")
+            first, second = ({name: shape_of(cell) for name, cell in record.items()} for record in self.records)
+            if [*first.items()] != [*second.items()]:
+                msg = f"expected both records of {escape(self.name)} to have the same columns, of the same types"
+                raise ArgumentError(msg)
 
     @property
     def records(self) -> tuple[Mapping[str, Cell], ...]:
@@ -187,33 +242,45 @@ class Target:
 
 
 @cache
-def targets() -> dict[str, Target]:
-    """Return {name: target} of all targets: one from each module of `turnparse.targets`, and those that are registered."""
+def found_targets() -> tuple[dict[str, Target], dict[str, str]]:
+    """Return {name: target} of all that there are, and {name of an entry point: what is wrong with it} of others."""
     import turnparse.targets as package
 
     modules = (import_module(f"{package.__name__}.{info.name}") for info in iter_modules(package.__path__))
     shipped = {module.TARGET.name: module.TARGET for module in modules}
-    registered = {target.name: target for target in _registered()}
+    registered, broken = _registered()
     # What is shipped stays what it is, whatever else is installed.
-    return dict(sorted((registered | shipped).items()))
+    return dict(sorted((registered | shipped).items())), broken
 
 
-def _registered() -> Iterator[Target]:
+def targets() -> dict[str, Target]:
+    """Return {name: target} of all targets: one from each module of `turnparse.targets`, and those that are registered."""
+    return found_targets()[0]
+
+
+def broken_targets() -> dict[str, str]:
+    """Return {name: what is wrong} of the targets that other distributions register, and that cannot be had."""
+    return found_targets()[1]
+
+
+def _registered() -> tuple[dict[str, Target], dict[str, str]]:
     # It loads half of the standard library.
     from importlib.metadata import entry_points
 
+    registered: dict[str, Target] = {}
+    broken: dict[str, str] = {}
     for point in entry_points(group=ENTRY_POINTS):
+        whose = f"{point.value} of {point.dist.name}" if point.dist is not None else point.value
         try:
             found: Any = point.load()
-        except Exception as error:  # somebody else's code, which may raise anything
-            msg = (
-                f"expected the target {escape(point.name)} ({escape(point.value)}) to load, found: {escape(str(error))}"
-            )
-            raise OptionError(msg) from error
-        if not isinstance(found, Target):
-            msg = f"expected {escape(point.value)} to be a Target, found {type(found).__name__}"
-            raise OptionError(msg)
-        yield found
+        except Exception as error:  # noqa: BLE001  # somebody else's code, which may raise anything
+            broken[point.name] = escape(f"expected {whose} to load, found {type(error).__name__}: {error}", 300)
+            continue
+        if isinstance(found, Target):
+            registered[found.name] = found
+        else:
+            broken[point.name] = escape(f"expected {whose} to be a Target, found {type(found).__name__}", 300)
+    return registered, broken
 
 
 def target_named(name: str | Target) -> Target:
@@ -226,6 +293,9 @@ def target_named(name: str | Target) -> Target:
     if isinstance(name, Target):
         return name
     found = targets().get(require_str(name, "the target"))
+    if found is None and name in broken_targets():
+        msg = f"{broken_targets()[name]}; mend or remove that distribution"
+        raise OptionError(msg)
     if found is None:
         msg = f"expected a target ({', '.join(targets())}), found {escape(name)!r}"
         raise OptionError(msg)

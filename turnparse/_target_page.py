@@ -9,17 +9,19 @@ import orjson
 import pyarrow as pa
 
 from turnparse._cell_columns import type_of
+from turnparse._cells import System
 from turnparse._dialect import Dialect
 from turnparse._errors import TurnparseError
 from turnparse._render import render
-from turnparse._side_files import filled
+from turnparse._side_files import filled, shown
 from turnparse._table import convert_table
 from turnparse._target import Rule, Target
 
 QUESTION = "Is a tomato a fruit?"
 CHOSEN = "Botanically, yes: a berry."
 REJECTED = "No."
-OUTPUT = "train.jsonl"
+OUTPUT = {False: "train.jsonl", True: "train.parquet"}
+"""An output's name, by whether its consumer reads Parquet alone."""
 
 
 def page(target: Target, dialect: Dialect) -> str:
@@ -28,6 +30,7 @@ def page(target: Target, dialect: Dialect) -> str:
 
 
 def _lines(target: Target, dialect: Dialect) -> Iterator[str]:
+    output = OUTPUT["Parquet" in target.about]
     yield f"{target.name}: {target.about}"
     yield f"  {target.link}"
     yield ""
@@ -54,18 +57,21 @@ def _lines(target: Target, dialect: Dialect) -> Iterator[str]:
         yield f"  {orjson.dumps(record).decode()}"
     for side in target.side_files:
         yield ""
-        yield f"side file {filled(side.name, OUTPUT)}:"
-        yield from _indented(filled(side.text, OUTPUT))
+        yield f"side file {filled(side.name, output)}:"
+        yield from _indented(shown(side.text, output))
     if target.loading:
         yield ""
         yield "loading:"
-        yield from _indented(filled(target.loading, OUTPUT))
+        yield from _indented(shown(target.loading, output))
 
 
 def _demand(rule: Rule) -> str:
     if rule.outside:
         return f"the last content of {rule.part} is not found in {rule.outside!r}"
-    return "the last contents of both sides differ" if rule.differs else f"{rule.part} =~ {rule.pattern}"
+    if rule.differs:
+        return "the last contents of both sides differ"
+    alike = f", or, after a system prompt that --system adds to all rows, {rule.alike}" if rule.alike else ""
+    return f"{rule.part} =~ {rule.pattern}{alike}"
 
 
 def _indented(text: str) -> Iterator[str]:
@@ -82,5 +88,6 @@ def example(target: Target, dialect: Dialect) -> list[dict[str, Any]]:
     except TurnparseError:
         return []
     pair = pa.table({"chosen": sides[:1], "rejected": sides[1:]})
-    records: list[dict[str, Any]] = convert_table(pair, target.name, dialect=dialect).rows.to_pylist()
-    return records
+    records: list[dict[str, Any]] = convert_table(pair, target, dialect=dialect).rows.to_pylist()
+    absent = {name for name, cell in target.columns.items() if isinstance(cell, System) and cell.optional}
+    return [{name: value for name, value in record.items() if name not in absent} for record in records]

@@ -10,6 +10,7 @@ import attrs
 from turnparse._cells import Cell, Fields, Keys, Message, Messages, Part, System, Text
 from turnparse._dialect import Dialect
 from turnparse._errors import OptionError, RenderError, RowError, escape, shown
+from turnparse._json_values import json_name
 from turnparse._markers import ROLES
 from turnparse._red_team import KEYS
 from turnparse._render import render
@@ -74,14 +75,18 @@ class WayBack:
         """
         said: dict[Part, Said | str] = {}
         system = ""
+        needed = {part for side in sides_of(self.target) or () for part in side}
         for name, cell in self.target.columns.items():
-            if name not in row and not isinstance(cell, System):
-                _refuse(f"a column {name}", "none", "no-known-column")
             for place, inner, value in _within(name, cell, row.get(name)):
                 if isinstance(inner, System):
                     system = _text(place, value) if value is not None else ""
-                elif isinstance(inner, Text):
-                    said[inner.part] = _text(place, value)
+                    continue
+                if not isinstance(inner, (Text, Message, Messages)) or inner.part not in needed:
+                    continue
+                if name not in row:
+                    _refuse(f"a column {name}", "none", "no-known-column")
+                if isinstance(inner, Text):
+                    said[inner.part] = self._cued(place, inner, _text(place, value))
                 elif isinstance(inner, Message):
                     said[inner.part] = [_message(place, value, inner.keys)]
                 elif isinstance(inner, Messages):
@@ -91,6 +96,13 @@ class WayBack:
         if len(texts) == 1:
             return rest | {self.columns.text if KEYS.isdisjoint(row) else self.columns.transcript: texts[0]}
         return rest | {self.columns.chosen: texts[0], self.columns.rejected: texts[1]}
+
+    def _cued(self, place: str, cell: Text, text: str) -> str:
+        """Return a piece of a transcript, which ends in the assistant's marker where an answer is to follow."""
+        cue = self.dialect.table.canonical["assistant"]
+        if cell.cue == "append" and not text.endswith(cue):
+            _refuse(f"{place} to end in {cue!r}, for the answer to follow", repr(text[-len(cue) :]))
+        return text
 
     def _transcript(self, parts: Sequence[Said | str], system: str, side: Sequence[Part]) -> str:
         if any(isinstance(part, str) for part in parts):
@@ -124,20 +136,20 @@ def _within(place: str, cell: Cell, value: Any) -> Iterator[tuple[str, Cell, Any
         yield place, cell, value
         return
     if value is not None and not isinstance(value, Mapping):
-        _refuse(f"{place} to be an object", type(value).__name__)
+        _refuse(f"{place} to be an object", json_name(value))
     for key, inner in cell.cells.items():
         yield from _within(f"{place}.{key}", inner, None if value is None else value.get(key))
 
 
 def _messages(place: str, value: Any, keys: Keys) -> Said:
     if not isinstance(value, (list, tuple)):
-        _refuse(f"{place} to be a list of messages", type(value).__name__)
+        _refuse(f"{place} to be a list of messages", json_name(value))
     return [_message(f"{place}[{index}]", message, keys) for index, message in enumerate(value)]
 
 
 def _message(place: str, value: Any, keys: Keys) -> dict[str, str]:
     if not isinstance(value, Mapping):
-        _refuse(f"{place} to be a message", type(value).__name__)
+        _refuse(f"{place} to be a message", json_name(value))
     known = {keys.role, keys.content} | ({keys.loss.key} if keys.loss is not None else set())
     strange = [key for key in value if key not in known and value[key] is not None]
     if strange or not {keys.role, keys.content} <= value.keys():
@@ -161,7 +173,7 @@ def _content(place: str, value: Any) -> str:
 
 def _text(place: str, value: Any) -> str:
     if not isinstance(value, str):
-        _refuse(f"{place} to be a string", type(value).__name__)
+        _refuse(f"{place} to be a string", json_name(value))
     return str(value)
 
 

@@ -7,7 +7,7 @@ YAML = """reward_model: true
 chat_template: tokenizer_default
 datasets:
   - path: {file}
-    ds_type: json
+    ds_type: {format}
     split: train
     type: bradley_terry.chat_template
     drop_system_message: true

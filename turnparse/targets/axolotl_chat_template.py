@@ -6,7 +6,7 @@ from turnparse.targets import Message, Messages, Rule, SideFile, Target
 YAML = """rl: dpo
 datasets:
   - path: {file}
-    ds_type: json
+    ds_type: {format}
     split: train
     type: chat_template.default
 """

@@ -6,7 +6,7 @@ from turnparse.targets import Content, SideFile, System, Target
 YAML = """rl: dpo
 datasets:
   - path: {file}
-    ds_type: json
+    ds_type: {format}
     split: train
     type: chatml.icr
 """

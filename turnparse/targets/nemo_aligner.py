@@ -20,5 +20,6 @@ TARGET = Target(
         *no_empty("an empty response ends training on an assertion, or is learnt nothing from", "chosen", "rejected"),
     ),
     loading="""python examples/nlp/gpt/train_gpt_dpo.py model.data.data_impl=jsonl \\
-  "model.data.data_prefix={train: [{file}], validation: [...], test: [...]}""",
+  "model.data.data_prefix={train: [{file}], validation: [...], test: [...]}"
+""",
 )

@@ -10,5 +10,6 @@ TARGET = Target(
     columns={"text": Text("whole-chosen")},
     second={"text": Text("whole-rejected")},
     loading="""python examples/nlp/gpt/train_reward_model.py model.data.data_impl=jsonl \\
-  "model.data.data_prefix={train: [{file}], validation: [...], test: [...]}""",
+  "model.data.data_prefix={train: [{file}], validation: [...], test: [...]}"
+""",
 )

@@ -1,15 +1,15 @@
 """ShareGPT, as FastChat and many others read it."""
 
 from turnparse._declarations import no_empty
-from turnparse.targets import SHAREGPT, Messages, Rule, Sha256, System, Target, Text
+from turnparse.targets import SHAREGPT, Index, Messages, Rule, System, Target
 
 TARGET = Target(
     name="sharegpt",
-    about="ShareGPT: one conversation a row, with a digest of its text as id; of a pair the side that --side names.",
+    about="ShareGPT: one conversation a row, with its number as id; of a pair the side that --side names.",
     link="https://github.com/lm-sys/FastChat/blob/main/data/dummy_conversation.json",
     takes=("pair", "red-team", "transcript"),
     columns={
-        "id": Sha256(Text("conversation")),
+        "id": Index(text=True),
         "system": System("conversation", absent=None, optional=True),
         "conversations": Messages("conversation", SHAREGPT, system="apart"),
     },

@@ -1,7 +1,7 @@
 """TRL, prompts and completions as text."""
 
-from turnparse._declarations import LOAD_DATASET, answers_first
-from turnparse.targets import Target, Text
+from turnparse._declarations import ANSWER, LOAD_DATASET
+from turnparse.targets import Rule, Target, Text
 
 TARGET = Target(
     name="trl-prompt-completion-standard",
@@ -9,9 +9,14 @@ TARGET = Target(
     link="https://huggingface.co/docs/trl/dataset_formats#prompt-completion",
     takes=("pair", "red-team", "transcript"),
     columns={"prompt": Text("prompt", cue="append"), "completion": Text("completion", cue="strip")},
-    rules=answers_first(
-        "the prompt ends in the assistant's marker, so there must be an answer, and it must be the assistant's",
-        ("completion",),
+    rules=(
+        Rule(
+            "completion-is-one-answer",
+            "the prompt ends in the assistant's marker, and all of the completion is learnt as the model's own",
+            "completion",
+            ANSWER,
+            schema=True,
+        ),
     ),
     loading=LOAD_DATASET,
 )
