@@ -133,9 +133,8 @@ def proven_table() -> str:
     ]
     rows = [header, ["---"] * len(header)]
     results = json.loads(PROVEN.read_text(encoding="utf-8"))
-    for found in results:
-        if found["consumer"] != "datasets":
-            rows.append(proven_row(f"`{found['target']}`", [found]))
+    own = (found for found in results if found["consumer"] != "datasets")
+    rows += [proven_row(f"`{found['target']}`", [found]) for found in own]
     rows.append(proven_row("every target", [found for found in results if found["consumer"] == "datasets"]))
     return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
