@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from turnparse._errors import OutputError, escape
 from turnparse._sinks import STDOUT, failure, format_of
 from turnparse._target import SideFile, Target
+from turnparse._whole import write_whole
 
 
 def filled(text: str, output: str) -> str:
@@ -18,6 +18,18 @@ def filled(text: str, output: str) -> str:
     ending = format_of(name)
     stem = name.removesuffix(f".{ending}") if ending else name
     return text.replace("{file}", name).replace("{stem}", stem)
+
+
+def side_paths(target: Target, outputs: Iterable[str], *, shared: bool) -> list[str]:
+    """Return the side files of *target* for each of *outputs*, those that outputs share or those that they do not."""
+    return list(
+        dict.fromkeys(
+            str(Path(output).with_name(filled(side.name, output)))
+            for output in outputs
+            for side in target.side_files
+            if output != STDOUT and side.is_registry == shared
+        )
+    )
 
 
 def write_side_files(target: Target, outputs: Iterable[str]) -> None:
@@ -32,9 +44,8 @@ def write_side_files(target: Target, outputs: Iterable[str]) -> None:
         for side in target.side_files:
             path = Path(output).with_name(filled(side.name, output))
             try:
-                _replace(
-                    path, _registered(path, side, output) if side.is_registry else filled(side.text, output).encode()
-                )
+                data = _registered(path, side, output) if side.is_registry else filled(side.text, output).encode()
+                write_whole(str(path), data)
             except (OSError, ValueError) as error:
                 raise failure(error, str(path), "a side file") from None
 
@@ -53,16 +64,3 @@ def _registered(path: Path, side: SideFile, output: str) -> bytes:
     entry = orjson.loads(filled(side.text, output))
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     return orjson.dumps(entries | {filled("{stem}", output): entry}, option=options)
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put *data* in the place of *path*, whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
