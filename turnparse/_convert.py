@@ -125,7 +125,7 @@ def convert(
         raise OptionError("expected a manifest to resume from, found that it is left out; leave out resume, or keep it")
     tasks = tasks_of(shards_of(sources), output, set_aside, format)
     told = manifest_path(tasks, output) if manifest else None
-    _check_files(job.target, tasks, counted, told, new=not (force or resume))
+    written = _checked_files(job.target, tasks, counted, told, new=not (force or resume))
     # Arrow and NumPy take a while to load: a mistake in the call is told before that.
     from turnparse._batches import BatchConverter, warn_if_slow
     from turnparse._manifest import Manifest, options_digest
@@ -134,12 +134,17 @@ def convert(
     record = None if told is None else Manifest(told, options_digest(job, {}), replace=force or resume)
     converter = BatchConverter(job)
     warn_if_slow(converter)
-    counts, failures = run(converter, tasks, threads, _locked(on_bytes), record, resume=resume)
-    write_side_files(job.target, [task.out.name for task in tasks if task.out.committed])
-    if record is not None:
-        record.save(always=True)
-    if counted is not None:
-        _write_summary(counted, counts)
+    try:
+        counts, failures = run(converter, tasks, threads, _locked(on_bytes), record, resume=resume)
+        write_side_files(job.target, [task.out.name for task in tasks if task.out.committed])
+        if counted is not None:
+            _write_summary(counted, counts)
+        if record is not None:
+            record.save(always=True)
+    except BaseException:
+        # A signal may come between the making of a file and the note that it is there to be discarded.
+        remove_orphans(written)
+        raise
     reasons = [str(failed) for failed in failures]
     if tasks[0].aside is None and counts.rows_set_aside:
         rows = f"{counts.rows_set_aside} rows"
@@ -149,8 +154,10 @@ def convert(
     return counts
 
 
-def _check_files(target: Target, tasks: list[Task], summary: str | None, manifest: str | None, *, new: bool) -> None:
-    """Check that what is to be written can be, and clear away what runs that were killed have left of it.
+def _checked_files(
+    target: Target, tasks: list[Task], summary: str | None, manifest: str | None, *, new: bool
+) -> list[str]:
+    """Return all that is to be written, if it can be, cleared of what runs that were killed have left.
 
     Raises:
         OptionError: if a file is to be written twice, is a source or a link, or is there, and all should be *new*.
@@ -167,6 +174,7 @@ def _check_files(target: Target, tasks: list[Task], summary: str | None, manifes
     if new:
         require_new(written)
     remove_orphans([*written, *kept])
+    return [*written, *kept]
 
 
 def _locked(on_bytes: Callable[[int], object] | None) -> Callable[[int], object] | None:

@@ -129,7 +129,7 @@ class Manifest:
         entries = {}
         for path, raw in found:
             # Of what another version wrote nothing is kept.
-            with suppress(BaseValidationError, TypeError, ValueError, OSError):
+            with suppress(BaseValidationError, AttributeError, TypeError, ValueError, OSError):
                 entry = converter.structure(raw, Entry)
                 if os.stat(os.path.join(self._folder, path)).st_size == entry.output.size:  # noqa: PTH116,PTH118
                     entries[path] = entry

@@ -52,14 +52,26 @@ class WholeFile:
         self.temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self.content: Content | None = None
         self.placed = False
+        try:
+            self._raw = self._made()
+            self.file = io.BufferedWriter(self._raw, io.DEFAULT_BUFFER_SIZE)
+        except FileExistsError:
+            raise
+        except BaseException:
+            # A signal may come at any step.
+            with suppress(OSError, ValueError):
+                self.temporary.unlink(missing_ok=True)
+            raise
+
+    def _made(self) -> _Raw:
+        """Return the file, new and locked."""
         while True:
-            self._raw = _Raw(self.temporary, _exclusive)
-            _lock(self._raw.fileno())
+            raw = _Raw(self.temporary, _exclusive)
+            _lock(raw.fileno())
             # Between the two, another run may have taken it for one of the dead, and removed it.
-            if os.fstat(self._raw.fileno()).st_nlink:
-                break
-            self._raw.close()
-        self.file = io.BufferedWriter(self._raw, io.DEFAULT_BUFFER_SIZE)
+            if os.fstat(raw.fileno()).st_nlink:
+                return raw
+            raw.close()
 
     def finish(self) -> None:
         """Make what was written safe: what may fail for want of room fails here.
