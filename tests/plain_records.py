@@ -44,7 +44,7 @@ def value(cell: Any, job: Job, item: Item) -> Any:
     if isinstance(cell, words.Sha256):
         return hashlib.sha256(value(cell.cell, job, item).encode()).hexdigest()
     if isinstance(cell, words.System):
-        lead = [turn.content for turn in part_of(item, "prompt", job.side)[:1] if turn.role == "system"]
+        lead = [turn.content for turn in part_of(item, cell.part, job.side)[:1] if turn.role == "system"]
         return lead[0] if lead else cell.absent
     messages = [turn.message() for turn in part_of(item, cell.part, job.side)]
     if isinstance(cell, words.Text):

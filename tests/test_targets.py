@@ -61,7 +61,7 @@ ODD = Target(
         "items": Items((Text("chosen", cue="strip"), Text("rejected", cue="strip"), Content("shared", at="first"))),
         "nested": Items((Items((Messages("shared"), Messages("rejected"))), Items((Messages("completion"),) * 2))),
         "text": Text("prompt", cue="append"),
-        "system": System(absent=None, optional=True),
+        "system": System("whole-chosen", absent=None, optional=True),
         "history": Exchanges("shared"),
         "digest": Sha256(Text("whole-rejected")),
         "nothing": Constant(None),

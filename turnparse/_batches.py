@@ -435,7 +435,7 @@ class BatchConverter:
         finished = finish_texts(turns, self.markers, self.kept).without_nulls(texts)
         if self.seeks_tokens:
             finished = finished.without(rows_with_tokens(turns.column))
-        return Regular(finished, RegularTexts(turns), metadata)
+        return Regular(finished, RegularTexts(turns, finished), metadata)
 
     def _metadata(self, batch: Any) -> list[Any] | None:
         """Return the metadata columns of attempts; None if their types are to be looked at row by row."""

@@ -183,8 +183,7 @@ def one_of(column: MessageColumn, at: Literal["first", "last"]) -> MessageColumn
 
 
 def _system(parts: Parts, cell: System, writing: Writing) -> Built:
-    # A conversation's own system message stands in its prompt, however it ends.
-    column = parts.part("prompt")
+    column = parts.part(cell.part)
     if not column.leading.any() and (writing.system is not None or not cell.optional):
         return Constant(cell.absent if writing.system is None else writing.system)
     texts = (column if writing.system is None else column.led_by(writing.system)).system()

@@ -134,10 +134,12 @@ class System:
     """The leading system message, as text.
 
     Attributes:
+        part: the turns that it leads.
         absent: what stands there if there is none.
         optional: whether JSON has no such key where it would be null. It must not be the last of its object.
     """
 
+    part: Part = "shared"
     absent: str | None = ""
     optional: bool = False
 
@@ -208,7 +210,7 @@ Cell = Messages | Message | Content | Text | System | Exchanges | Constant | Ind
 """What a column holds."""
 
 
-NO_PART: Final = (System, Constant, Index, Fields, Items, Sha256)
+NO_PART: Final = (Constant, Index, Fields, Items, Sha256)
 """What holds no part of a row of its own."""
 
 

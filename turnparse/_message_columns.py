@@ -38,12 +38,16 @@ class MessageColumn:
         roles: the role of each, an index into `ROLES`; int8, length messages.
         contents: what each says, as a `pyarrow.Array` of type string or large_string; length messages.
         names: the same roles as a `pyarrow.Array` of strings, where it is at hand.
+        saying: whether each message of the rows that anybody asks for is known to say something.
+        way: the letters of every row, where they are all alike.
     """
 
     offsets: npt.NDArray[np.int32]
     roles: Kinds
     contents: Any
     names: Any = None
+    saying: bool = False
+    way: str | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -70,7 +74,7 @@ class MessageColumn:
     @cached_property
     def letters(self) -> Any:
         """The letters that stand for each row's messages in the patterns of rules, as a `pyarrow.Array` of strings."""
-        kinds = self.roles + np.int8(len(ROLES)) * ~self.texts.filled
+        kinds = self.roles if self.saying else self.roles + np.int8(len(ROLES)) * ~self.texts.filled
         buffers = [None, pa.py_buffer(self.offsets), pa.py_buffer(_LETTERS.take(kinds))]
         return pa.Array.from_buffers(pa.string(), len(self), buffers)
 
@@ -135,16 +139,19 @@ def some_messages(turns: ColumnTurns, begins: Places, counts: Places) -> Message
 
 
 def first_messages(turns: ColumnTurns) -> MessageColumn:
-    """Return the messages of each row without its last."""
+    """Return the messages of each row without its last; of rows that are regular, each says something."""
     counts = turns.counts - turns.filled
-    return MessageColumn(offsets_of(counts), turns.role.compress(turns.inner), turns.inner_contents.array)
+    roles = turns.role.compress(turns.inner)
+    return MessageColumn(offsets_of(counts), roles, turns.inner_contents.array, saying=True)
 
 
-def answers(contents: Any) -> MessageColumn:
-    """Return one assistant's message a row."""
+def answers(contents: Any, *, saying: bool) -> MessageColumn:
+    """Return one assistant's message a row; *saying* is whether each says something."""
     bits = len(contents).bit_length()
     roles, names = (array[: len(contents)] for array in _assistants(bits))
-    return MessageColumn(_counted(bits)[: len(contents) + 1], roles, contents, names)
+    return MessageColumn(
+        _counted(bits)[: len(contents) + 1], roles, contents, names, saying, LETTERS["assistant"] if saying else None
+    )
 
 
 @cache

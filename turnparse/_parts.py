@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from turnparse._cells import WHOLE, Part
-from turnparse._columns import ROLES, ColumnTurns, PairTurns
+from turnparse._columns import ROLES, SILENT, ColumnTurns, Finished, PairTurns
 from turnparse._message_columns import (
     FIRST_OF,
     MessageColumn,
@@ -73,7 +73,8 @@ class RegularPairs:
             return first_messages(self.pairs.turns)
         if not is_whole(name):
             wanted = self.side if name == "completion" else name
-            return answers((self.pairs.turns.answers if wanted == FIRST_OF else self.pairs.responses).array)
+            contents = self.pairs.turns.answers if wanted == FIRST_OF else self.pairs.responses
+            return answers(contents.array, saying=SILENT not in self.pairs.finished.counts)
         return (
             whole_messages(self.pairs.turns) if whole_side(name, self.side) == FIRST_OF else whole_rejected(self.pairs)
         )
@@ -85,9 +86,11 @@ class RegularTexts:
 
     Attributes:
         turns: the turns.
+        finished: which are regular.
     """
 
     turns: ColumnTurns
+    finished: Finished
 
     def __len__(self) -> int:
         return len(self.turns.column)
@@ -96,7 +99,9 @@ class RegularTexts:
         """Return the messages of a part of each text; regular ones end with the assistant."""
         if name == "prompt":
             return first_messages(self.turns)
-        return answers(self.turns.answers.array) if name == "completion" else whole_messages(self.turns)
+        if name == "completion":
+            return answers(self.turns.answers.array, saying=SILENT not in self.finished.counts)
+        return whole_messages(self.turns)
 
 
 @attrs.frozen

@@ -34,8 +34,11 @@ def broken_by(rule: Rule, parts: Parts, *, system: bool) -> Mask:
         within = np.zeros(len(parts), np.bool_)
         within[short] = [text in rule.outside for text in texts.take(pa.array(short)).to_pylist()]
         return within
+    column = parts.part(rule.part)
+    if column.way is not None:
+        return np.full(len(parts), not rule.holds(_led(column.way, rule, system=system), led=system))
     # However many rows there are, they take turns in few ways.
-    ways = parts.part(rule.part).letters.dictionary_encode()
+    ways = column.letters.dictionary_encode()
     broken = np.array(
         [not rule.holds(_led(way, rule, system=system), led=system) for way in ways.dictionary.to_pylist()], np.bool_
     )

@@ -20,8 +20,8 @@ class Meant:
     """What a row says, by the reference's reading of its text: no code under test comes near it.
 
     Attributes:
-        prompt: the messages that both sides share; empty of a row that is no pair.
-        chosen: those of the preferred side after them; of a row that is no pair, all there are.
+        prompt: the messages that both sides share; of a row that is no pair, those before its last answer.
+        chosen: those of the preferred side after them; of a row that is no pair, its last answer, if it ends in one.
         rejected: those of the other side; None of a row that is no pair.
         row: the row as it was read, with the metadata of a red-team attempt.
     """

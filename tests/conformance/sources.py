@@ -37,6 +37,8 @@ def rows_of(source: Path) -> Iterator[Record]:
 def meant(row: Record) -> Meant:
     """Return what a row says."""
     if "chosen" not in row:
-        return Meant(prompt=[], chosen=messages(row["transcript"]), rejected=None, row=row)
+        said = messages(row["transcript"])
+        last = len(said) - (bool(said) and said[-1]["role"] == "assistant")
+        return Meant(prompt=said[:last], chosen=said[last:], rejected=None, row=row)
     prompt, chosen, rejected = parts(row["chosen"], row["rejected"])
     return Meant(prompt=prompt, chosen=chosen, rejected=rejected, row=row)

@@ -8,7 +8,10 @@ TARGET = Target(
     about="Anthropic Messages: system as text, one conversation a row as messages; of a pair the side that --side names.",
     link="https://docs.anthropic.com/en/api/messages",
     takes=("pair", "red-team", "transcript"),
-    columns={"system": System(absent=None, optional=True), "messages": Messages("conversation", system="apart")},
+    columns={
+        "system": System("conversation", absent=None, optional=True),
+        "messages": Messages("conversation", system="apart"),
+    },
     rules=(
         Rule("begins-with-user", "the first message must be the user's", "conversation", r"[sS]?[uU]\w*"),
         *no_empty("text content must not be empty", "conversation"),

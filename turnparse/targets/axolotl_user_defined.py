@@ -1,6 +1,6 @@
 """Axolotl, DPO with a format that the configuration spells out: text."""
 
-from turnparse._declarations import answers_first, no_empty
+from turnparse._declarations import no_empty, one_answer
 from turnparse.targets import SideFile, Target, Text
 
 YAML = """rl: dpo
@@ -27,9 +27,7 @@ TARGET = Target(
         "rejected": Text("rejected", cue="strip"),
     },
     rules=(
-        *answers_first(
-            "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
-        ),
+        *one_answer("the prompt ends in the assistant's marker, and one answer of the assistant follows"),
         *no_empty("an empty text raises, and ends the run", "chosen", "rejected"),
     ),
     side_files=(SideFile("{stem}.axolotl.yaml", YAML),),

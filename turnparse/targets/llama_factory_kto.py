@@ -11,12 +11,12 @@ TARGET = Target(
     columns={
         "conversations": Messages("whole-chosen", SHAREGPT, system="apart"),
         "kto_tag": Constant(value=True),
-        "system": System(),
+        "system": System("whole-chosen"),
     },
     second={
         "conversations": Messages("whole-rejected", SHAREGPT, system="apart"),
         "kto_tag": Constant(value=False),
-        "system": System(),
+        "system": System("whole-rejected"),
     },
     rules=(
         Rule(

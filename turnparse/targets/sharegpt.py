@@ -10,7 +10,7 @@ TARGET = Target(
     takes=("pair", "red-team", "transcript"),
     columns={
         "id": Sha256(Text("conversation")),
-        "system": System(absent=None, optional=True),
+        "system": System("conversation", absent=None, optional=True),
         "conversations": Messages("conversation", SHAREGPT, system="apart"),
     },
     rules=(

@@ -1,4 +1,4 @@
-"""What the checks share: reading an output record by record, and the text of messages."""
+"""What the checks share: reading an output record by record, and whole conversations."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from conformance.check import Meant, Messages, Record
-
-MARKERS = {"user": "\n\nHuman:", "assistant": "\n\nAssistant:"}
-"""What stands before a turn, in the transcripts of HH-RLHF."""
 
 
 def lines(path: Path) -> list[Record]:
@@ -28,18 +25,6 @@ def each(records: Iterable[Record], take: Callable[[Record], Any]) -> list[Any]:
         except Exception as error:  # noqa: BLE001 - whatever a consumer raises, it refuses the record
             taken.append(error)
     return taken
-
-
-def transcript(messages: Messages) -> str:
-    """Return the text of messages: one space after the colon, none where nothing is said."""
-    return "".join(map(_turn, messages))
-
-
-def _turn(message: dict[str, str]) -> str:
-    role, content = message["role"], message["content"]
-    if role == "system":
-        return content  # the preamble
-    return f"{MARKERS[role]} {content}" if content else MARKERS[role]
 
 
 def whole(meant: Meant) -> Messages:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from conformance.check import Meant, Messages
 
 USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
-LABELS = {USER: "Human", ASSISTANT: "Assistant"}
 
 
 def sides(meant: Meant) -> tuple[Messages, Messages] | None:
@@ -55,13 +54,3 @@ def chatml(messages: Messages, *, asks: bool = False) -> str:
     """Return messages in ChatML, which all of these consumers ship a template for."""
     made = "".join(f"<|im_start|>{one['role']}\n{one['content']}<|im_end|>\n" for one in messages)
     return f"{made}<|im_start|>{ASSISTANT}\n" if asks else made
-
-
-def transcript(messages: Messages) -> str:
-    """Return messages as a transcript: a preamble bare, a turn after its marker, a space before what is said."""
-    return "".join(
-        one["content"]
-        if one["role"] == SYSTEM
-        else f"\n\n{LABELS[one['role']]}:{' ' if one['content'] else ''}{one['content']}"
-        for one in messages
-    )

@@ -11,10 +11,10 @@ LABELS: Final = {"user": "\n\nHuman:", "assistant": "\n\nAssistant:", "system": 
 
 
 def transcript(messages: Messages) -> str:
-    """Return messages as a transcript: one space after each colon, none where there is no content."""
+    """Return messages as a transcript: a space after each colon, also before nothing, as the published files have it."""
+    labels = [LABELS[message["role"]] for message in messages]
     return "".join(
-        LABELS[message["role"]] + (" " if message["content"] and LABELS[message["role"]] else "") + message["content"]
-        for message in messages
+        label + (label and " ") + message["content"] for label, message in zip(labels, messages, strict=True)
     )
 
 

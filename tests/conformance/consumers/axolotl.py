@@ -11,7 +11,8 @@ from typing import Any
 from conformance.check import Check, Consumer, Meant, Record
 from conformance.consumers._byte_tokenizer import text, tokenizer
 from conformance.consumers._reading import each, module, quiet, rows
-from conformance.consumers._shapes import ASSISTANT, SYSTEM, USER, answers, chatml, message, question, transcript
+from conformance.consumers._shapes import ASSISTANT, SYSTEM, USER, answers, chatml, message, question
+from conformance.consumers._transcript import transcript
 
 Config = dict[str, Any]
 Dataset = dict[str, Any]

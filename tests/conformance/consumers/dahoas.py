@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance.check import Check, Consumer, Meant, Record
-from conformance.consumers._records import MARKERS, each, lines, rejected, transcript, whole
+from conformance.consumers._records import each, lines, rejected, whole
 from conformance.consumers._rules import keys
+from conformance.consumers._transcript import LABELS, transcript
 
 
 def _joined(record: Record) -> Any:
@@ -21,18 +22,18 @@ def _joined(record: Record) -> Any:
         if not isinstance(text, str):
             raise TypeError(f"expected {column} to be a string")
     prompt = record["prompt"]
-    if not prompt.endswith(MARKERS["assistant"]):
+    if not prompt.endswith(LABELS["assistant"]):
         raise ValueError("expected the prompt to end where the assistant is to answer")
     if record["response"] != record["chosen"]:
         raise ValueError("expected the response to be the chosen answer")
     for column in ("chosen", "rejected"):
-        if any(marker in record[column] for marker in MARKERS.values()):
+        if any(marker in record[column] for marker in filter(None, LABELS.values())):
             raise ValueError(f"expected {column} to be one answer")
     return prompt, prompt + record["chosen"], prompt + record["rejected"]
 
 
 def _expected(meant: Meant) -> Sequence[Any]:
-    return [(transcript(meant.prompt) + MARKERS["assistant"], transcript(whole(meant)), transcript(rejected(meant)))]
+    return [(transcript(meant.prompt) + LABELS["assistant"], transcript(whole(meant)), transcript(rejected(meant)))]
 
 
 def _read(path: Path) -> Sequence[Any]:
@@ -50,7 +51,7 @@ CONSUMER = Consumer(
             function="prompt + chosen and prompt + rejected, as DeepSpeed-Chat's DahoasFullhhrlhfDataset has them",
             read=_read,
             expected=_expected,
-            mutate=lambda record: {**record, "prompt": record["prompt"].removesuffix(MARKERS["assistant"])},
+            mutate=lambda record: {**record, "prompt": record["prompt"].removesuffix(LABELS["assistant"])},
         ),
     ),
 )

@@ -10,7 +10,7 @@ from typing import Any
 from conformance.check import Check, Consumer, Meant, Messages, Record
 from conformance.consumers._byte_tokenizer import text, tokenizer
 from conformance.consumers._reading import each, module, quiet, rows
-from conformance.consumers._shapes import ASSISTANT, answers, asks, chatml, message, parted
+from conformance.consumers._shapes import ASSISTANT, answers, asks, chatml, message, parted, sides, takes_turns
 
 Entry = dict[str, Any]
 
@@ -107,11 +107,14 @@ def _expected_pairs(meant: Meant) -> list[Any]:
 
 
 def _expected_kto(meant: Meant) -> list[Any]:
-    both = _held(meant)
-    # A good answer that is empty cannot be told from the empty one that LLaMA-Factory puts beside it: it turns bad.
-    if both is None or not both[0]:
+    # Each side is a conversation of its own, of which the last answer is learnt.
+    both = sides(meant)
+    if both is None or any(not said or asks(parted(said)[1]) or not takes_turns(parted(said)[1]) for said in both):
         return []
-    return [[*_answered(meant.prompt, one), good] for one, good in zip(both, (True, False), strict=True)]
+    # A good answer that is empty cannot be told from the empty one that LLaMA-Factory puts beside it: it turns bad.
+    if not both[0][-1]["content"]:
+        return []
+    return [[*_answered(said[:-1], said[-1]["content"]), good] for said, good in zip(both, (True, False), strict=True)]
 
 
 def _prompt_for_instruction(record: Record) -> Record:

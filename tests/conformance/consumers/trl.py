@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from conformance.check import Check, Consumer, Meant, Messages, Record
-from conformance.consumers._records import MARKERS, each, rejected, transcript, whole
+from conformance.consumers._records import each, rejected, whole
 from conformance.consumers._tokenizer import CLOSE, ROLES, decoded, rendered, tokenizer
+from conformance.consumers._transcript import LABELS, transcript
 from conformance.consumers.datasets import loads
 
 Taken = dict[str, Any]
@@ -78,7 +79,7 @@ def _texts(prompt: Messages, *tails: Messages) -> tuple[str, ...]:
     """Return the prompt's text and those of both together: the marker of an answer is the prompt's."""
     opened = all(tail and tail[0]["role"] == "assistant" for tail in tails)
     return (
-        transcript(prompt) + (MARKERS["assistant"] if opened else ""),
+        transcript(prompt) + (LABELS["assistant"] if opened else ""),
         *(transcript([*prompt, *tail]) for tail in tails),
     )
 
