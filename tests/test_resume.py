@@ -183,6 +183,7 @@ CHANGED: dict[str, tuple[Callable[[Path], object], dict[str, Any]]] = {
     "the same size": (lambda f: (f / "in" / "1.jsonl").write_bytes(as_lines([*talks(5, 3), b"{"])), {}),
     "no output": (lambda f: (f / "out" / "1.jsonl").unlink(), {}),
     "no rows set aside": (lambda f: (f / "out" / "1.jsonl.set-aside.jsonl").unlink(), {}),
+    "rows set aside from nowhere": (lambda f: (f / "out" / "1.jsonl.set-aside.jsonl").write_bytes(b"x"), {}),
     "another output": (lambda f: (f / "out" / "1.jsonl").write_bytes(b"x" * 9), {}),
     "an output edited": (lambda f: _edited(f / "out" / "1.jsonl"), {}),
     "rows set aside edited": (lambda f: _edited(f / "out" / "1.jsonl.set-aside.jsonl"), {}),
@@ -465,7 +466,8 @@ class _Runs(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(FOLDER[0]) / str(len(os.listdir(FOLDER[0])))  # noqa: PTH208
         (self.folder / "in").mkdir(parents=True)
-        self.write("a", 3)
+        self.write("a", 2)
+        self.write("b", 3)
 
     def write(self, name: str, rows: int) -> None:
         """Write a source; of an odd number of rows one is set aside."""
@@ -496,6 +498,16 @@ class _Runs(RuleBasedStateMachine):
             path.write_bytes(
                 content[: len(content) // 2] + (content[len(content) // 2 + 1 :] + b"?" if how == "edit" else b"")
             )
+        self.settled = False
+
+    @precondition(lambda self: any(self.outputs()))
+    @rule()
+    def leave_rows_set_aside(self) -> None:
+        """Have somebody put rows beside outputs that were not set aside from them."""
+        for source in (self.folder / "in").iterdir():
+            stray = self.folder / "out" / f"{source.stem}.{self.options['format']}.set-aside.jsonl"
+            if not stray.exists():
+                stray.write_bytes(b"stray\n")
         self.settled = False
 
     @rule(step=st.integers(0, 60), force=st.booleans(), workers=st.sampled_from([1, 2]))
@@ -567,4 +579,4 @@ def _folder(tmp_path: Path) -> None:
 
 
 TestRuns = _Runs.TestCase
-TestRuns.settings = settings(max_examples=20, stateful_step_count=12, deadline=None)
+TestRuns.settings = settings(max_examples=30, stateful_step_count=12, deadline=None)
