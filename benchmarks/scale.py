@@ -51,7 +51,7 @@ def _say(what: str) -> None:
 
 def convert(source: Path, folder: Path) -> measure.Usage:
     """Run `turnparse convert` on a file, to Parquet; return what it took."""
-    return measure.run([*CONVERT, str(source), *OPTIONS, "--output", str(folder / "out.parquet")])
+    return measure.run([*CONVERT, str(source), *OPTIONS, "--force", "--output", str(folder / "out.parquet")])
 
 
 def by_row(make_input: MakeInput, rows: int) -> Made:

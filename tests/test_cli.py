@@ -131,7 +131,7 @@ def test_the_command_is_the_call(tmp_path: Path) -> None:
     )
 
     assert done.exit_code == 0
-    names = ["aside.jsonl", "out.jsonl.gz", "summary.json"]
+    names = ["aside.jsonl", "out.jsonl.gz", "out.jsonl.gz.manifest.json", "summary.json"]
     assert sorted(path.name for path in by_command.iterdir()) == names
     assert [(by_call / name).read_bytes() for name in names] == [(by_command / name).read_bytes() for name in names]
     assert json.loads((by_command / "summary.json").read_bytes()) == summary.as_dict()
@@ -421,7 +421,7 @@ def test_there_is_no_progress_bar_in_a_pipe(tmp_path: Path) -> None:
     assert b"\x1b" not in done.stderr
     assert b"\r" not in done.stderr
 
-    script = f"import sys, turnparse; turnparse.convert({str(PAIRS)!r}, 'out.jsonl'); print('rich' in sys.modules)"
+    script = f"import sys, turnparse; turnparse.convert({str(PAIRS)!r}, 'again.jsonl'); print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, check=True, timeout=60)
     assert done.stdout == b"False\n"
 
@@ -551,7 +551,7 @@ def test_every_command_takes_a_dialect(tmp_path: Path, command: str) -> None:
     grammar.write_text(Dialect.named().grammar, encoding="utf-8")
     arguments: list[str | Path] = []
     if command == "convert":
-        arguments = [_source(tmp_path), "--output", tmp_path / "out.jsonl"]
+        arguments = [_source(tmp_path), "--output", tmp_path / "out.jsonl", "--force"]
 
     assert _run(command, *arguments, "--dialect", "hh").exit_code == 0
     assert _run(command, *arguments, "--dialect", grammar).exit_code == 0

@@ -20,18 +20,9 @@ from hypothesis import strategies as st
 
 import turnparse
 from strategies import ANNOUNCEMENTS
-from turnparse import (
-    CODES,
-    Dialect,
-    IncompleteError,
-    OptionError,
-    OutputError,
-    SourceError,
-    Summary,
-    TurnparseError,
-    convert,
-)
+from turnparse import CODES, Dialect, IncompleteError, OptionError, OutputError, SourceError, Summary, TurnparseError
 from turnparse._sinks import JsonLines
+from written import convert, files_in
 
 SAMPLES = Path(turnparse.__file__).parent / "samples"
 PAIRS = SAMPLES / "pairs.jsonl"
@@ -963,7 +954,7 @@ def test_the_set_aside_file_can_be_named(tmp_path: Path, name: str) -> None:
     convert(source, tmp_path / "out.jsonl", set_aside=tmp_path / name)
 
     assert [record["raw"] for record in _read(tmp_path / name)] == ["{"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["out.jsonl", "rows.jsonl", name])
+    assert sorted(files_in(tmp_path)) == sorted(["out.jsonl", "rows.jsonl", name])
 
 
 def test_a_named_set_aside_file_of_an_earlier_run_does_not_stay(tmp_path: Path) -> None:

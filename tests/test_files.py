@@ -22,10 +22,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from strategies import ODD_VALUES, PAIR_ROWS, SOUND_VALUES, json_files
-from turnparse import IncompleteError, SourceError, TurnparseError, convert
+from turnparse import IncompleteError, SourceError, TurnparseError
 from turnparse._chunk_columns import ChunkReader
 from turnparse._codes import PRESETS
-from written import TALK, adds_up, as_lines, files_in, pairs, read_back, run, set_aside, talks, zstd
+from written import TALK, adds_up, as_lines, convert, files_in, pairs, read_back, run, set_aside, talks, zstd
 
 TARGETS = ["trl", "trl-implicit", "messages"]
 RENAMED = ("good", "bad", "dialogue")

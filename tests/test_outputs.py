@@ -15,8 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategies import kept_rows
-from turnparse import convert
-from written import FORMATS, TALK, adds_up, as_lines, files_in, pairs, read_back, run, set_aside, talks, unzipped
+from written import (
+    FORMATS,
+    TALK,
+    adds_up,
+    as_lines,
+    convert,
+    files_in,
+    pairs,
+    read_back,
+    run,
+    set_aside,
+    talks,
+    unzipped,
+)
 
 TABLES = ["parquet", "arrow"]
 COLUMNS = {"trl": ["prompt", "chosen", "rejected"], "trl-implicit": ["chosen", "rejected"], "messages": ["messages"]}

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from turnparse import CODES, Dialect, Pair, RedTeamAttempt, convert, parse, parse_pair, parse_red_team, read, render
+from turnparse import CODES, Dialect, Pair, RedTeamAttempt, parse, parse_pair, parse_red_team, read, render
+from written import convert, files_in
 
 HARMLESS, HELPFUL = "harmless-base.test.jsonl.gz", "helpful-base.test.jsonl.gz"
 ARRAY, LINES = "red_team_attempts.sample.json", "red_team_attempts.sample.jsonl"
@@ -207,7 +208,7 @@ def test_faithful_writes_every_row(file: Path, tmp_path: Path) -> None:
     count = _expected(file, 2_312, 2_354)
 
     assert (summary.rows_in, summary.rows_out, summary.rows_set_aside) == (count, count, 0)
-    assert (len(records), [path.name for path in tmp_path.iterdir()]) == (count, ["out.jsonl"])
+    assert (len(records), list(files_in(tmp_path))) == (count, ["out.jsonl"])
     one_turn = sum(1 for record in records if len(record["chosen"]) == len(record["rejected"]) == 1)
     assert one_turn == _expected(file, 2_307, 2_345)
     wrong = []

@@ -19,9 +19,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strategies import json_files
-from turnparse import IncompleteError, OptionError, OutputError, SourceError, convert
+from turnparse import IncompleteError, OptionError, OutputError, SourceError
 from turnparse._cli import main
-from written import FORMATS, SET_ASIDE, adds_up, as_lines, files_in, pairs, read_back, run, talks, zstd
+from written import FORMATS, SET_ASIDE, adds_up, as_lines, convert, files_in, pairs, read_back, run, talks, zstd
 
 
 @pytest.fixture(scope="module")

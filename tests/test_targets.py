@@ -295,7 +295,7 @@ def test_side_files(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     registry.write_text("[]", encoding="utf-8")
     with pytest.raises(turnparse.OutputError, match="move it away"):
-        turnparse.convert(source, tmp_path / "a.jsonl", to="llama-factory-sharegpt")
+        turnparse.convert(source, tmp_path / "a.jsonl", to="llama-factory-sharegpt", force=True)
     assert registry.read_text(encoding="utf-8") == "[]"
 
 

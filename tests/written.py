@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from turnparse import IncompleteError, Summary, convert
+import turnparse
+from turnparse import IncompleteError, Summary
 
 TALK = "\n\nHuman: Is tea hot?\n\nAssistant: Yes"
 FORMATS = ["jsonl", "jsonl.gz", "jsonl.zst", "parquet", "arrow"]
@@ -79,14 +80,24 @@ def set_aside(path: Path) -> list[dict[str, Any]]:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """Return {path in *folder*: content} of every file there, hidden ones included."""
+    """Return {path in *folder*: content} of every file there, hidden ones included, but for manifests."""
+    return {path: data for path, data in all_in(folder).items() if not path.endswith("manifest.json")}
+
+
+def all_in(folder: Path) -> dict[str, bytes]:
+    """Return {path in *folder*: content} of every file there, hidden ones and manifests included."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def convert(source: Any, output: Any, **options: Any) -> Summary:
+    """Convert, over what is there."""
+    return turnparse.convert(source, output, **{"force": True} | options)
+
+
 def run(source: object, output: Path, **options: Any) -> tuple[Summary, str]:
-    """Convert; return the summary, and what could not be read, or nothing."""
+    """Convert, over what is there; return the summary, and what could not be read, or nothing."""
     try:
-        return convert(source, output, **options), ""  # type: ignore[arg-type]  # tests give it anything
+        return convert(source, output, **options), ""
     except IncompleteError as error:
         return error.summary, str(error)
 

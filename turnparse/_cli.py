@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -29,6 +30,8 @@ CONTROL_POLICY: Final = "control-token"
 
 EXIT_INCOMPLETE: Final = 1
 EXIT_USAGE: Final = 2
+EXIT_SIGNAL: Final = 128
+"""What shells add to the number of the signal that ended a command."""
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -54,6 +57,41 @@ def _reported() -> Iterator[None]:
         # Standard output is full, or its reader has gone. What is left in its buffer must not fail once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         _fail(f"expected to write to standard output, found: {escape(str(error))}", EXIT_INCOMPLETE)
+
+
+class _StoppedError(BaseException):
+    """A signal asks to stop. Like `KeyboardInterrupt`, it is no `Exception`: nobody is to catch it on its way."""
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let a signal that asks to stop end the run in good order, with a message and its own exit code."""
+
+    def stop(number: int, _: Any) -> NoReturn:
+        # Who asks twice means it: then it ends at once, and the next run clears away what is left.
+        for one in caught:
+            signal.signal(one, signal.SIG_DFL)
+        raise _StoppedError(number)
+
+    caught = [
+        number
+        for name in ("SIGINT", "SIGTERM", "SIGHUP")
+        # What is ignored stays ignored, as under nohup.
+        if (number := getattr(signal, name, None)) is not None and signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, stop) for number in caught}
+    try:
+        yield
+    except _StoppedError as stopped:
+        (number,) = stopped.args
+        _fail(
+            f"stopped by {signal.Signals(number).name}; no output was left half-written, and those that were finished are "
+            "kept: run the same command with --resume to go on",
+            EXIT_SIGNAL + number,
+        )
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 _dialect_option = click.option(
@@ -120,6 +158,13 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 )
 @click.option("--set-aside", help="A file for rows that are not written. [default: OUTPUT.set-aside.jsonl]")
 @click.option("--summary", help="A file for the summary as JSON.")
+@click.option("--force", is_flag=True, help="Write over outputs that are there.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Leave outputs that an earlier run has finished, if nothing has changed since; write all others anew.",
+)
+@click.option("--no-manifest", is_flag=True, help="Write no manifest; --resume needs one.")
 @click.option(
     "--diagnostics",
     type=click.Choice(["structural", "all"]),
@@ -146,7 +191,9 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 @click.option("--rejected", metavar="COL", help="The column of the other side. [default: rejected]")
 @click.option("--transcript", metavar="COL", help="The column of single dialogues. [default: transcript]")
 @_dialect_option
-def convert(sources: tuple[str, ...], policies: dict[str, str], control_tokens: str | None, **options: Any) -> None:
+def convert(
+    sources: tuple[str, ...], policies: dict[str, str], control_tokens: str | None, *, no_manifest: bool, **options: Any
+) -> None:
     """Convert files of transcripts to the format of one consumer.
 
     A SOURCE is a file of JSON lines or one JSON array, compressed with gzip or zstd or not, of Parquet or Arrow;
@@ -159,16 +206,18 @@ def convert(sources: tuple[str, ...], policies: dict[str, str], control_tokens: 
       turnparse convert train.jsonl.gz --to trl --output train.trl.jsonl
       turnparse convert a.jsonl b.jsonl --preset strict --output clean.jsonl.gz --summary counts.json
       turnparse convert red_team_attempts.jsonl.gz --to messages --output red-team.jsonl
-      turnparse convert train.jsonl.gz --control-tokens escape --output train.trl.jsonl
+      turnparse convert train.jsonl.gz --control-tokens escape --output escaped.jsonl
       turnparse convert train.trl.jsonl --from trl --to hh --output train.jsonl
     """
     if control_tokens is not None and policies.setdefault(CONTROL_POLICY, control_tokens) != control_tokens:
         found = f"--control-tokens {control_tokens} and --policy {CONTROL_POLICY}={escape(policies[CONTROL_POLICY])}"
         raise click.UsageError(f"expected one value for control tokens, found {found}")
-    with _reported():
+    with _reported(), _stoppable():
         with _progress(sources) as on_bytes, warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always", RuntimeWarning)
-            summary = convert_sources(sources, policies=policies, on_bytes=on_bytes, **options)
+            summary = convert_sources(
+                sources, policies=policies, on_bytes=on_bytes, manifest=not no_manifest, **options
+            )
         for note in notes:
             click.echo(f"turnparse: note: {note.message}", err=True)
         _echo_summary(summary)

@@ -8,15 +8,26 @@ from pathlib import Path
 from threading import Lock
 
 from turnparse._dialect import DEFAULT, Dialect
-from turnparse._errors import IncompleteError, require_callable
+from turnparse._errors import IncompleteError, OptionError, require_callable
 from turnparse._job import Job
 from turnparse._model import Diagnostics
 from turnparse._shards import shards_of
-from turnparse._side_files import require_free, write_side_files
+from turnparse._side_files import side_paths, write_side_files
 from turnparse._sinks import failure
 from turnparse._summary import Summary
 from turnparse._target import Target
-from turnparse._tasks import checked_summary, checked_workers, tasks_of
+from turnparse._tasks import (
+    Task,
+    checked_summary,
+    checked_workers,
+    files_written,
+    is_device,
+    manifest_path,
+    require_distinct,
+    require_new,
+    tasks_of,
+)
+from turnparse._whole import remove_orphans, write_whole
 
 
 def convert(
@@ -41,6 +52,9 @@ def convert(
     workers: int | None = None,
     set_aside: str | os.PathLike[str] | None = None,
     summary: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    resume: bool = False,
+    manifest: bool = True,
     on_bytes: Callable[[int], object] | None = None,
 ) -> Summary:
     """Convert sources to the format of one consumer; every row is written or set aside with its reason.
@@ -75,6 +89,13 @@ def convert(
         set_aside: the file for rows set aside; by default *output* and ``.set-aside.jsonl``. Made only when needed.
             Where *output* is a folder each output has its own, there or in the folder named here.
         summary: a file for the summary as JSON, or None.
+        force: whether to write over files that are there; without it and *resume*, one that is there is an error.
+        resume: whether outputs that an earlier run has finished are left as they are: those of which the manifest still
+            tells the truth (the size and digest of each source, the options, the version, and the output itself). All
+            others are written anew, whatever is there. The result is the same, byte by byte, as of a run that was
+            not disturbed.
+        manifest: whether to write one, last of all: beside a file, with ``.manifest.json`` after its name, or
+            ``turnparse-manifest.json`` in a folder. It is what *resume* reads.
         on_bytes: called with the number of bytes read, as they are read; never by two threads at once.
 
     Returns:
@@ -85,7 +106,7 @@ def convert(
 
     Raises:
         ArgumentError: if an option is of the wrong type.
-        OptionError: if an option has an unknown value.
+        OptionError: if an option has an unknown value, or a file to be written is there, or is a symbolic link.
         DialectError: if the dialect cannot be had.
         SourceError: if no source can be read; then nothing is written.
         OutputError: if an output cannot be written; then nothing is left of it.
@@ -100,21 +121,30 @@ def convert(
     require_callable(on_bytes, "on_bytes")
     threads = checked_workers(workers)
     counted = checked_summary(summary)
-    tasks = tasks_of(shards_of(sources), output, set_aside, format, counted)
-    sources_read = [shard.path for task in tasks for shard in task.shards]
-    require_free(
-        job.target, [task.out.name for task in tasks], [*sources_read, *([] if counted is None else [counted])]
-    )
+    if resume and not manifest:
+        raise OptionError("expected a manifest to resume from, found that it is left out; leave out resume, or keep it")
+    tasks = tasks_of(shards_of(sources), output, set_aside, format)
+    told = manifest_path(tasks, output) if manifest else None
+    written = _checked_files(job.target, tasks, counted, told, new=not (force or resume))
     # Arrow and NumPy take a while to load: a mistake in the call is told before that.
     from turnparse._batches import BatchConverter, warn_if_slow
+    from turnparse._manifest import Manifest, options_digest
     from turnparse._run import run
 
+    record = None if told is None else Manifest(told, options_digest(job, {}), replace=force or resume)
     converter = BatchConverter(job)
     warn_if_slow(converter)
-    counts, failures = run(converter, tasks, threads, _locked(on_bytes))
-    write_side_files(job.target, [task.out.name for task in tasks if task.out.committed])
-    if counted is not None:
-        _write_summary(counted, counts)
+    try:
+        counts, failures = run(converter, tasks, threads, _locked(on_bytes), record, resume=resume)
+        write_side_files(job.target, [task.out.name for task in tasks if task.out.committed])
+        if counted is not None:
+            _write_summary(counted, counts)
+        if record is not None:
+            record.save(always=True)
+    except BaseException:
+        # A signal may come between the making of a file and the note that it is there to be discarded.
+        remove_orphans(written)
+        raise
     reasons = [str(failed) for failed in failures]
     if tasks[0].aside is None and counts.rows_set_aside:
         rows = f"{counts.rows_set_aside} rows"
@@ -122,6 +152,29 @@ def convert(
     if reasons:
         raise IncompleteError("; ".join(reasons), counts)
     return counts
+
+
+def _checked_files(
+    target: Target, tasks: list[Task], summary: str | None, manifest: str | None, *, new: bool
+) -> list[str]:
+    """Return all that is to be written, if it can be, cleared of what runs that were killed have left.
+
+    Raises:
+        OptionError: if a file is to be written twice, is a source or a link, or is there, and all should be *new*.
+    """
+    outputs = [task.out.name for task in tasks]
+    written = [*files_written(tasks), *side_paths(target, outputs, shared=False)]
+    if summary is not None and not is_device(summary):
+        written.append(summary)
+    # What they hold of other outputs is kept.
+    kept = side_paths(target, outputs, shared=True)
+    if manifest is not None:
+        kept.append(manifest)
+    require_distinct(tasks, [*written, *kept])
+    if new:
+        require_new(written)
+    remove_orphans([*written, *kept])
+    return [*written, *kept]
 
 
 def _locked(on_bytes: Callable[[int], object] | None) -> Callable[[int], object] | None:
@@ -140,7 +193,11 @@ def _locked(on_bytes: Callable[[int], object] | None) -> Callable[[int], object]
 def _write_summary(path: str, counts: Summary) -> None:
     import orjson
 
+    data = orjson.dumps(counts.as_dict(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     try:
-        Path(path).write_bytes(orjson.dumps(counts.as_dict(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+        if is_device(path):
+            Path(path).write_bytes(data)
+        else:
+            write_whole(path, data)
     except (OSError, ValueError) as error:
         raise failure(error, path, "the summary") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -15,15 +16,18 @@ from turnparse._arrow_rows import Layout, Place, arrow_rows
 from turnparse._batches import BatchConverter
 from turnparse._cell_columns import words_within
 from turnparse._chunk_columns import ChunkReader, columns_of
-from turnparse._errors import SourceError
+from turnparse._digests import Content
+from turnparse._errors import OutputError, SourceError
 from turnparse._job import Judgement, set_aside_line
 from turnparse._line_rows import line_rows
+from turnparse._manifest import Manifest
 from turnparse._shards import Shard
 from turnparse._sinks import ArrowRows, Output, failure
 from turnparse._sources import Chunk, RawRow, Source, open_source
 from turnparse._summary import Summary
 from turnparse._table_sources import read_batches
 from turnparse._tasks import Task
+from turnparse._whole import sync_folders
 
 AHEAD: Final = 2
 """Chunks for each thread that are converted, or wait to be written, at a time: no thread idles, and memory is bounded."""
@@ -52,7 +56,13 @@ class Converted:
 
 
 def run(
-    converter: BatchConverter, tasks: list[Task], workers: int, on_bytes: Callable[[int], object] | None
+    converter: BatchConverter,
+    tasks: list[Task],
+    workers: int,
+    on_bytes: Callable[[int], object] | None,
+    manifest: Manifest | None = None,
+    *,
+    resume: bool = False,
 ) -> tuple[Summary, list[SourceError]]:
     """Do all *tasks*.
 
@@ -61,6 +71,8 @@ def run(
         tasks: the outputs with their sources.
         workers: how many threads convert at a time.
         on_bytes: called with the number of bytes read.
+        manifest: what is told of each output.
+        resume: whether what the manifest knows to be done is not done again.
 
     Returns:
         The counts, and what is wrong with sources that could not be read to their end.
@@ -71,12 +83,20 @@ def run(
     """
     stop = Event()
     side_by_side = min(workers, len(tasks))
-    runs = [_Run(converter, task, max(1, workers // side_by_side), on_bytes, stop) for task in tasks]
-    if side_by_side == 1:
-        for one in runs:
-            one.convert()
-    else:
-        _all_of(runs, side_by_side, stop)
+    share = max(1, workers // side_by_side)
+    runs = [_Run(converter, task, share, on_bytes, stop, manifest=manifest, resume=resume) for task in tasks]
+    try:
+        if side_by_side == 1:
+            for one in runs:
+                one.convert()
+        else:
+            _all_of(runs, side_by_side, stop)
+    except BaseException:
+        if manifest is not None:
+            # Why it ends is to be told, rather than that this failed too.
+            with suppress(OutputError):
+                manifest.save(always=False)
+        raise
     counts = Summary()
     for one in runs:
         counts.add(one.counts)
@@ -113,6 +133,8 @@ class _Run:
         workers: how many threads convert its chunks; with one, no other thread is used.
         on_bytes: called with the number of bytes read.
         stop: set when this run should stop.
+        manifest: what is told of the output.
+        resume: whether it is left as it is if the manifest knows it to be done.
     """
 
     def __init__(
@@ -122,6 +144,9 @@ class _Run:
         workers: int,
         on_bytes: Callable[[int], object] | None,
         stop: Event,
+        *,
+        manifest: Manifest | None,
+        resume: bool,
     ) -> None:
         self.task = task
         self.counts = Summary()
@@ -131,6 +156,9 @@ class _Run:
         self._workers = workers
         self._on_bytes = on_bytes
         self._stop = stop
+        self._manifest = manifest
+        self._resume = resume
+        self._contents: list[Content] = []
         self._layout: Layout | None = None
         if isinstance(task.out, ArrowRows):
             columns = converter.job.target.columns
@@ -143,6 +171,8 @@ class _Run:
             OutputError: if an output cannot be written.
             StoppedError: if this run was stopped.
         """
+        if self._is_done():
+            return
         out, aside = self.task.out, self.task.aside
         pool = ThreadPoolExecutor(self._workers, "turnparse") if self._workers > 1 else None
         try:
@@ -155,15 +185,63 @@ class _Run:
                 return
             if isinstance(out, ArrowRows) and out.schema is None:
                 out.schema = Layout.of(self._converter, {}, metadata=False).schema
-            out.commit()
-            if aside is not None:
-                aside.commit()
+            self._commit()
+            if self._manifest is not None:
+                self._manifest.record(self.task, None if self.failures else self._contents, self.counts)
         finally:
             if pool is not None:
                 pool.shutdown(cancel_futures=True)
             out.discard()
             if aside is not None:
                 aside.discard()
+
+    def _is_done(self) -> bool:
+        """Tell whether an earlier run has done this, and take its counts if so."""
+        done = self._manifest.done(self.task, self._check) if self._manifest is not None and self._resume else None
+        if done is None:
+            return False
+        self.counts = done
+        self.task.out.committed = True
+        if self._on_bytes is not None:
+            with suppress(OSError):
+                self._on_bytes(sum(Path(shard.path).stat().st_size for shard in self.task.shards))
+        return True
+
+    def _commit(self) -> None:
+        """Put the outputs in their place.
+
+        Rows set aside come first: an output never stands without them. If none are, an earlier run's go last.
+
+        Raises:
+            OutputError: if that fails.
+        """
+        out, aside = self.task.out, self.task.aside
+        for output in (out, aside):
+            if output is not None:
+                output.finish()
+        if aside is not None and aside.stream is not None:
+            aside.place()
+        try:
+            out.place()
+        except OutputError:
+            if aside is not None:
+                aside.withdraw()
+            raise
+        if aside is not None and aside.stream is None:
+            aside.place()
+        try:
+            sync_folders(output.name for output in (out, aside) if output is not None and output.committed)
+        except OSError as error:
+            raise failure(error, out.name) from None
+
+    def _check(self) -> None:
+        """Go on, or not.
+
+        Raises:
+            StoppedError: if this run is to stop.
+        """
+        if self._stop.is_set():
+            raise StoppedError
 
     @property
     def nothing_read(self) -> bool:
@@ -173,13 +251,15 @@ class _Run:
     def _shard(self, shard: Shard, pool: ThreadPoolExecutor | None) -> None:
         """Convert one source; remember what is wrong with it, if it cannot be read to its end."""
         try:
-            with open_source(shard.path, self._on_bytes) as source:
+            with open_source(shard.path, self._on_bytes, digested=self._manifest is not None) as source:
                 rows = 0
                 for converted in self._in_order(self._pieces(source), source, pool):
                     self._take(converted, source, rows)
                     rows += converted.counts.rows_in
                     # It may be as large as a row is, and the next one is read before this name is given anew.
                     del converted
+                if self._manifest is not None and (content := source.content(self._check)) is not None:
+                    self._contents.append(content)
         except SourceError as error:
             self.failures.append(error)
 
@@ -195,8 +275,7 @@ class _Run:
         else:
             pieces = read_batches(source.table, source.name, self._on_bytes)
         for piece in pieces:
-            if self._stop.is_set():
-                raise StoppedError
+            self._check()
             yield piece
 
     def _in_order(self, pieces: Iterator[Any], source: Source, pool: ThreadPoolExecutor | None) -> Iterator[Converted]:

@@ -14,11 +14,21 @@ from turnparse._errors import OptionError, SourceError, escape, require_path
 from turnparse._sources import STDIN
 
 SET_ASIDE_SUFFIX: Final = ".set-aside.jsonl"
+MANIFEST_SUFFIX: Final = ".manifest.json"
+FOLDER_MANIFEST: Final = "turnparse-manifest.json"
 JSON_ENDINGS: Final = tuple(
     f".{kind}{zipped}" for kind in ("jsonl", "ndjson", "json") for zipped in ("", ".gz", ".zst")
 )
 ENDINGS: Final = (*JSON_ENDINGS, ".parquet", ".arrow", ".arrows", ".feather")
 """What the files of a folder end in that are sources; the longest that fits is left out of an output's name."""
+
+OWN_ENDINGS: Final = (SET_ASIDE_SUFFIX, *(ending + MANIFEST_SUFFIX for ending in ENDINGS))
+"""What files end in that runs have written beside outputs: they are no sources unless they are named."""
+
+
+def is_own(path: str) -> bool:
+    """Tell whether a file is one that runs write beside outputs."""
+    return path.endswith(OWN_ENDINGS) or os.path.basename(path) == FOLDER_MANIFEST  # noqa: PTH119  # see below
 
 
 @attrs.frozen
@@ -45,8 +55,8 @@ def shards_of(sources: object) -> list[Shard]:
 
     Args:
         sources: a path, or paths: of files, of folders, which are looked through to the bottom for files with one of
-            `ENDINGS` but for hidden files and set-aside files, or patterns with ``*``, ``?``, ``[]`` or ``**``, which
-            leave set-aside files out too unless they end like one. A file of that very name comes before a pattern; ``-`` is
+            `ENDINGS` but for hidden files, set-aside files and manifests, or patterns with ``*``, ``?``, ``[]`` or ``**``,
+            which leave the latter two out too unless they end like one. A file of that very name comes before a pattern; ``-`` is
             standard input.
 
     Raises:
@@ -73,8 +83,8 @@ def _found(path: str) -> list[Shard]:
         # What cannot be opened is told when it is.
         return [Shard(path, Path(path).name)]
     found = [found for found in glob.glob(path, recursive=True) if os.path.isfile(found)]  # noqa: PTH207,PTH113  # patterns may be absolute
-    if not path.endswith(SET_ASIDE_SUFFIX):
-        found = [file for file in found if not file.endswith(SET_ASIDE_SUFFIX)]
+    if not is_own(path):
+        found = [file for file in found if not is_own(file)]
     files = sorted(found, key=lambda file: Path(file).parts)
     if not files:
         raise SourceError("expected a pattern that fits some file, found none", source=escape(path, 300))
@@ -94,7 +104,7 @@ def _in_folder(path: str) -> list[Shard]:
     for folder, folders, names in os.walk(path):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if name.endswith(ENDINGS) and not name.endswith(SET_ASIDE_SUFFIX) and not name.startswith("."):
+            if name.endswith(ENDINGS) and not is_own(name) and not name.startswith("."):
                 file = os.path.join(folder, name)  # noqa: PTH118  # what a name may hold, Path may change
                 # A pipe of such a name would be waited for.
                 if os.path.isfile(file):  # noqa: PTH113  # as above

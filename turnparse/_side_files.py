@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from turnparse._errors import OptionError, OutputError, escape
+from turnparse._errors import OutputError, escape
 from turnparse._sinks import STDOUT, failure, format_of
 from turnparse._target import SideFile, Target
+from turnparse._whole import write_whole
 
 PLACE: Final = re.compile(r"\{(file|stem|format)\}")
 
@@ -37,27 +37,16 @@ def shown(text: str, output: str) -> str:
     return filled(text, output, lambda value: value if PLAIN.fullmatch(value) else json.dumps(value))
 
 
-def side_paths(target: Target, output: str) -> list[Path]:
-    """Return where the side files of *target* stand that belong to *output*."""
-    if output == STDOUT:
-        return []
-    # A link is followed: what it leads to is the file that others share.
-    return [Path(os.path.realpath(Path(output).with_name(filled(side.name, output)))) for side in target.side_files]
-
-
-def require_free(target: Target, outputs: Iterable[str], others: Iterable[str]) -> None:
-    """Check that no side file of *outputs* takes the place of one of these, or of *others*.
-
-    Raises:
-        OptionError: if one does.
-    """
-    outputs = list(outputs)
-    taken = {os.path.realpath(path) for path in (*outputs, *others) if path != STDOUT}
-    for output in outputs:
-        for path in side_paths(target, output):
-            if str(path) in taken:
-                msg = f"expected {escape(path.name)!r} to be free for what goes beside {escape(output)!r}, found it in use: move it away"
-                raise OptionError(msg)
+def side_paths(target: Target, outputs: Iterable[str], *, shared: bool) -> list[str]:
+    """Return the side files of *target* for each of *outputs*, those that outputs share or those that they do not."""
+    return list(
+        dict.fromkeys(
+            str(Path(output).with_name(filled(side.name, output)))
+            for output in outputs
+            for side in target.side_files
+            if output != STDOUT and side.is_registry == shared
+        )
+    )
 
 
 def write_side_files(target: Target, outputs: Iterable[str]) -> None:
@@ -67,10 +56,13 @@ def write_side_files(target: Target, outputs: Iterable[str]) -> None:
         OutputError: if one cannot be written, or holds something else than the entries of other outputs.
     """
     for output in outputs:
-        for side, path in zip(target.side_files, side_paths(target, output), strict=False):
+        if output == STDOUT:
+            continue
+        for side in target.side_files:
+            path = Path(output).with_name(filled(side.name, output))
             try:
                 text = _registered(path, side, output) if side.is_registry else shown(side.text, output)
-                _replace(path, text.encode())
+                write_whole(str(path), text.encode())
             except (OSError, ValueError) as error:
                 raise failure(error, str(path), "a side file") from None
 
@@ -97,16 +89,3 @@ def _named(value: Any, output: str) -> Any:
     if isinstance(value, list):
         return [_named(inner, output) for inner in value]
     return filled(value, output) if isinstance(value, str) else value
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Put *data* in the place of *path*, whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -11,13 +12,18 @@ from typing import IO, Any, Final
 
 import attrs
 
+from turnparse._digests import Content
 from turnparse._errors import OptionError, OutputError, escape, require_path
 from turnparse._streams import zstd
+from turnparse._whole import WholeFile
 
 STDOUT: Final = "-"
 LINE_FORMATS: Final = ("jsonl", "jsonl.gz", "jsonl.zst")
 FORMATS: Final = (*LINE_FORMATS, "parquet", "arrow")
 """What can be written, as the endings of file names. ``arrow`` is the file format of Arrow IPC, not the stream."""
+
+NO_ROOM: Final = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+"""What the system says when a disk, a quota or a file is full."""
 
 ROWS_AT_ONCE: Final = 20_000
 """Rows of a row group of Parquet, or a batch of Arrow: readers take one at a time."""
@@ -58,30 +64,30 @@ def format_of(path: str) -> str:
 def failure(error: Exception, path: str, what: str = "the output") -> OutputError:
     """Return the error that says that *path*, which is *what*, cannot be written."""
     reason = escape(getattr(error, "strerror", None) or str(error) or type(error).__name__, 200)
-    return OutputError(f"expected to write {what}, found: {reason}", source=escape(path, 300))
+    advice = "; make room, and run again with --resume" if getattr(error, "errno", None) in NO_ROOM else ""
+    return OutputError(f"expected to write {what}, found: {reason}{advice}", source=escape(path, 300))
 
 
 @attrs.define
 class Output:
-    """A file: made when first needed, under a temporary name, and put in its place by `commit`.
+    """A file: made when first needed, under a temporary name, and put in its place by `finish` and then `place`.
 
     Attributes:
         name: its path, or ``-``.
-        file: the file while it is being written.
+        file: the file while it is being written, and when it is in its place; None if it is not needed so far.
         stream: what is written to: the file, or what compresses into it.
         committed: whether it is in its place, whole.
     """
 
     name: str
-    file: IO[bytes] | None = None
+    file: WholeFile | None = None
     stream: Any = None
     committed: bool = False
 
     @property
-    def temporary(self) -> Path:
-        """Where the file is until it is whole: in the same folder, so that to rename it is one step."""
-        path = Path(self.name)
-        return path.with_name(f".{path.name}.{os.getpid()}.part")
+    def content(self) -> Content | None:
+        """What the finished file holds; None if it was never needed."""
+        return None if self.file is None else self.file.content
 
     def open(self) -> None:
         """Make the file, if that has not been done.
@@ -97,8 +103,8 @@ class Output:
             self.stream = sys.stdout.buffer
             return
         try:
-            self.file = self.temporary.open("wb")
-            self.stream = self._wrapped(self.file)
+            self.file = WholeFile(self.name)
+            self.stream = self._wrapped(self.file.file)
         except (OSError, ValueError) as error:
             raise failure(error, self.name) from None
 
@@ -106,47 +112,57 @@ class Output:
         """Return what is written to in place of *file*."""
         return file
 
-    def commit(self) -> None:
-        """Put the file in its place, whole; of a file that was never needed, remove an earlier run's.
+    def finish(self) -> None:
+        """Make all that was written safe, still under the temporary name; most of what can fail, fails here.
 
         Raises:
             OutputError: if that fails.
         """
         try:
-            if self.stream is None:
-                if self.name != STDOUT:
-                    Path(self.name).unlink(missing_ok=True)
-            elif self.file is None:
-                self.stream.flush()
-            else:
+            if self.file is not None:
                 self._finish()
-                if self.stream is not self.file:
+                if self.stream is not self.file.file:
                     self.stream.close()
-                self.file.flush()
-                os.fsync(self.file.fileno())
-                self.file.close()
-                self.temporary.replace(self.name)
-                self.file = None
-                self.committed = True
+                self.file.finish()
+            elif self.stream is not None:
+                self.stream.flush()
         except (OSError, ValueError, NotImplementedError) as error:
             raise failure(error, self.name) from None
+
+    def place(self) -> None:
+        """Put the finished file in its place; of a file that was never needed, remove an earlier run's.
+
+        Raises:
+            OutputError: if that fails.
+        """
+        try:
+            if self.file is not None:
+                self.file.place()
+                self.committed = True
+            elif self.stream is None and self.name != STDOUT:
+                Path(self.name).unlink(missing_ok=True)
+        except (OSError, ValueError) as error:
+            raise failure(error, self.name) from None
+
+    def withdraw(self) -> None:
+        """Take the file out of its place again: what it belongs to could not be put in its own."""
+        if self.committed:
+            with suppress(OSError, ValueError):
+                Path(self.name).unlink()
 
     def _finish(self) -> None:
         """Write what has been held back."""
 
     def discard(self) -> None:
-        """Leave nothing behind, unless `commit` came first."""
-        if self.file is None:
+        """Leave nothing behind, unless `place` came first."""
+        if self.file is None or self.committed:
             return
-        # Closing writes what is buffered, and fails again where writing did. What compresses is closed first: left to
-        # the garbage collector, it would write to a closed file.
-        for open_file in (self.stream, self.file):
+        # What compresses is closed first: left to the garbage collector, it would write to a closed file. Closing
+        # writes what is buffered, and fails again where writing did.
+        if self.stream is not None and self.stream is not self.file.file:
             with suppress(OSError, ValueError):
-                if open_file is not None:
-                    open_file.close()
-        with suppress(OSError, ValueError):
-            self.temporary.unlink(missing_ok=True)
-        self.file = None
+                self.stream.close()
+        self.file.discard()
 
 
 @attrs.define
@@ -246,7 +262,7 @@ class ArrowRows(Output):
     def discard(self) -> None:
         """Leave nothing behind, unless `commit` came first."""
         # A writer closes its file only if it opened it, but writes an end when it is closed or collected.
-        if self._writer is not None and self.file is not None:
+        if self._writer is not None and not self.committed:
             with suppress(OSError, ValueError):
                 self._writer.close()
         super().discard()

@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 
 import attrs
 
+from turnparse._digests import Content, Digest, content_of
 from turnparse._errors import SourceError, escape, require_path
 from turnparse._json_array import ArraySplitter, Element, Mender
 from turnparse._streams import CHUNK, LONGEST_MAGIC, Counted, damages, is_table, reason, unzipped
@@ -89,6 +90,7 @@ class Source:
         path: its path, or ``-``; what is not UTF-8 in it escaped.
         chunks: its rows in chunks, lazily, if it is of JSON. Raises `SourceError` if the source proves damaged.
         table: the open file, if it holds Arrow batches instead (Parquet or Arrow IPC), else None.
+        digested: what is in its bytes as they were read, if that was asked for; see `content`.
         blank_lines: how many lines of white space only `rows` has passed over so far.
     """
 
@@ -96,6 +98,7 @@ class Source:
     path: str
     chunks: Iterator[Chunk]
     table: IO[bytes] | None = None
+    digested: tuple[io.BufferedReader, Digest] | None = None
     blank_lines: int = 0
 
     @property
@@ -109,14 +112,40 @@ class Source:
             number += len(rows)
             self.blank_lines += blank
 
+    def content(self, check: Callable[[], object]) -> Content | None:
+        """Return what the whole source holds, once its rows have been read; None if that was not asked for.
+
+        Args:
+            check: called now and then; what it raises stops this.
+
+        Raises:
+            SourceError: if it cannot be read to its end.
+        """
+        try:
+            if self.table is not None:
+                # Its columns were read from here and there.
+                self.table.seek(0)
+                return content_of(self.table, check)
+            if self.digested is None:
+                return None
+            stream, digest = self.digested
+            while stream.read(CHUNK):
+                check()
+        except (OSError, ValueError) as error:
+            raise _unread(error, self.name) from None
+        return digest.content
+
 
 @contextmanager
-def open_source(source: str | os.PathLike[str], on_bytes: Callable[[int], object] | None = None) -> Iterator[Source]:
+def open_source(
+    source: str | os.PathLike[str], on_bytes: Callable[[int], object] | None = None, *, digested: bool = False
+) -> Iterator[Source]:
     """Open a file, or standard input as ``-``.
 
     Args:
         source: a path, or ``-``.
         on_bytes: called with the number of bytes read, as they are read, before decompression.
+        digested: whether the source is to tell its `content`.
 
     Raises:
         SourceError: if it cannot be opened.
@@ -131,14 +160,17 @@ def open_source(source: str | os.PathLike[str], on_bytes: Callable[[int], object
     except (OSError, ValueError) as error:
         raise SourceError(f"expected a readable file, found: {reason(error)}", source=name) from None
     try:
-        yield _opened(name, path.encode("utf-8", "backslashreplace").decode(), raw, on_bytes)
+        yield _opened(name, path.encode("utf-8", "backslashreplace").decode(), raw, on_bytes, digested=digested)
     finally:
         if not standard:
             raw.close()
 
 
-def _opened(name: str, path: str, raw: IO[bytes], on_bytes: Callable[[int], object] | None) -> Source:
-    counted: Any = Counted(raw)
+def _opened(
+    name: str, path: str, raw: IO[bytes], on_bytes: Callable[[int], object] | None, *, digested: bool
+) -> Source:
+    digest = Digest() if digested else None
+    counted: Any = Counted(raw, digest)
     buffered: Any = io.BufferedReader(counted, CHUNK)
     try:
         begin = buffered.peek(LONGEST_MAGIC)
@@ -146,7 +178,8 @@ def _opened(name: str, path: str, raw: IO[bytes], on_bytes: Callable[[int], obje
         raise SourceError(f"expected a readable file, found: {reason(error)}", source=name) from None
     if not is_table(begin):
         chunks = _guarded(_chunks(unzipped(buffered, begin)), name)
-        return Source(name, path, chunks if on_bytes is None else _told(chunks, counted, on_bytes))
+        told = chunks if on_bytes is None else _told(chunks, counted, on_bytes)
+        return Source(name, path, told, digested=None if digest is None else (buffered, digest))
     if path == STDIN:
         msg = "expected JSON on standard input, found Parquet or Arrow: name its file, for such formats need seeking"
         raise SourceError(msg, source=name)
@@ -164,12 +197,16 @@ def _told(chunks: Iterator[Chunk], counted: Counted, on_bytes: Callable[[int], o
         on_bytes(counted.count - told)
 
 
+def _unread(error: Exception, name: str) -> SourceError:
+    return SourceError(f"expected to read the source to its end, found: {reason(error)}", source=name)
+
+
 def _guarded(chunks: Iterator[Chunk], name: str) -> Iterator[Chunk]:
     """Yield from *chunks*, with what a damaged file raises turned into our own error."""
     try:
         yield from chunks
     except damages() as error:
-        raise SourceError(f"expected to read the source to its end, found: {reason(error)}", source=name) from None
+        raise _unread(error, name) from None
 
 
 def _chunks(stream: io.BufferedReader) -> Iterator[Chunk]:

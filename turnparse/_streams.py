@@ -12,6 +12,7 @@ from typing import IO, Any, Final
 
 import attrs
 
+from turnparse._digests import Digest
 from turnparse._errors import escape
 
 PARQUET_MAGIC: Final = b"PAR1"
@@ -68,13 +69,18 @@ class Counted(io.RawIOBase):
     Its first read gives at least as many bytes as tell what is in it, if there are so many: a pipe may hand over
     one byte at a time.
 
+    Args:
+        raw: the stream.
+        digest: what the bytes pass by, if anything.
+
     Attributes:
         count: how many bytes have been read.
     """
 
-    def __init__(self, raw: IO[bytes]) -> None:
+    def __init__(self, raw: IO[bytes], digest: Digest | None = None) -> None:
         super().__init__()
         self._raw = raw
+        self._digest = digest
         self._begins = True
         self.count = 0
 
@@ -90,6 +96,8 @@ class Counted(io.RawIOBase):
         self._begins = False
         buffer[: len(data)] = data
         self.count += len(data)
+        if self._digest is not None:
+            self._digest.add(data)
         return len(data)
 
 

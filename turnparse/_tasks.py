@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
 
 from turnparse._errors import ArgumentError, OptionError, escape, require_path, require_str, shown
-from turnparse._shards import SET_ASIDE_SUFFIX, Shard, outputs_in
+from turnparse._shards import FOLDER_MANIFEST, MANIFEST_SUFFIX, SET_ASIDE_SUFFIX, Shard, outputs_in
 from turnparse._sinks import FORMATS, LINE_FORMATS, STDOUT, ArrowRows, JsonLines, checked_output, output_named
 from turnparse._sources import STDIN
 
@@ -32,7 +33,7 @@ class Task:
     in_folder: bool = False
 
 
-def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: object, summary: str | None) -> list[Task]:
+def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: object) -> list[Task]:
     """Return what is to be done: one task, or, where *output* is a folder, one for each of *shards*.
 
     Args:
@@ -40,10 +41,9 @@ def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: obj
         output: a file, a folder, or ``-``.
         set_aside: likewise, for rows set aside; None for the usual place.
         ending: the format of files in a folder, of `FORMATS`; None for the first.
-        summary: the file for the summary, or None.
 
     Raises:
-        ArgumentError, OptionError: if an output is no path, cannot be written, or is another one or a source.
+        ArgumentError, OptionError: if an output is no path, or cannot be written.
     """
     path = require_path(output, "the output")
     aside = None if set_aside is None else require_path(set_aside, "the file for rows set aside")
@@ -62,7 +62,6 @@ def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: obj
             msg = "expected two files for rows and rows set aside, found standard output for both"
             raise OptionError(msg)
         tasks = [Task(shards, output_named(out), None if aside is None else JsonLines(aside))]
-    _require_distinct(tasks, summary)
     return tasks
 
 
@@ -95,18 +94,51 @@ def _in_folder(folder: str, aside: str | None, ending: str, shards: list[Shard])
     ]
 
 
-def _require_distinct(tasks: list[Task], summary: str | None) -> None:
-    """Check that no output is a source or another output."""
-    sources = {_real(shard.path): shard.path for task in tasks for shard in task.shards if shard.path != STDIN}
-    outputs = [output.name for task in tasks for output in (task.out, task.aside) if output is not None]
-    taken = dict(sources)
-    for path in (*outputs, summary):
-        if path in (None, STDOUT):
-            continue
-        if _real(path) in taken:
+def manifest_path(tasks: list[Task], output: str | os.PathLike[str]) -> str | None:
+    """Return where the manifest of *tasks* is, whose *output* is a file or a folder; None if that is standard output."""
+    if tasks[0].in_folder:
+        return os.path.join(output, FOLDER_MANIFEST)  # noqa: PTH118  # what a name may hold, Path may change
+    name = tasks[0].out.name
+    return None if name == STDOUT else name + MANIFEST_SUFFIX
+
+
+def files_written(tasks: list[Task]) -> list[str]:
+    """Return the outputs of *tasks*, and the files for rows set aside."""
+    outputs = (output for task in tasks for output in (task.out, task.aside))
+    return [output.name for output in outputs if output is not None and output.name != STDOUT]
+
+
+def require_distinct(tasks: list[Task], paths: Iterable[str]) -> None:
+    """Check that none of *paths*, which are all to be written, is a source of *tasks*, another one, or a link.
+
+    Raises:
+        OptionError: if one is.
+    """
+    taken = {_real(shard.path) for task in tasks for shard in task.shards if shard.path != STDIN}
+    for path in paths:
+        if (real := _real(path)) in taken:
             msg = f"expected sources and outputs all to be different files, found {escape(path)!r} twice"
             raise OptionError(msg)
-        taken[_real(path)] = path
+        taken.add(real)
+        # To write through it would let whoever can make a link choose which file is written over; to put a file in its
+        # place would surprise whoever made it in good faith.
+        if os.path.islink(path):  # noqa: PTH114  # what a name may hold, Path may change
+            msg = f"expected to write to a file, found a symbolic link: {escape(path, 300)!r}; name the file that is meant"
+            raise OptionError(msg)
+
+
+def require_new(paths: Iterable[str]) -> None:
+    """Check that none of *paths* is there.
+
+    Raises:
+        OptionError: if one is.
+    """
+    # A name too long for the system is not there, and to open it will say what is wrong with it.
+    there = [path for path in paths if os.path.lexists(path)]
+    if there:
+        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
+        msg = f"expected outputs that are not there yet, found {escape(there[0], 300)!r}{more}"
+        raise OptionError(f"{msg}; write over them with --force, or go on where an earlier run stopped with --resume")
 
 
 def _real(path: str) -> str:
@@ -127,6 +159,11 @@ def checked_summary(summary: object) -> str | None:
         msg = f"expected the summary to be a file, found {STDOUT}: it is shown on standard error anyway"
         raise OptionError(msg)
     return path
+
+
+def is_device(path: str) -> bool:
+    """Tell whether *path* is there and neither a file nor a folder, as ``/dev/stderr``: it is written to as it stands."""
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)  # noqa: PTH110,PTH112,PTH113  # as above
 
 
 def checked_workers(workers: object) -> int:
