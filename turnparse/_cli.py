@@ -235,10 +235,13 @@ def _progress(sources: tuple[str, ...]) -> Iterator[Callable[[int], object] | No
 def _echo_summary(summary: Summary) -> None:
     counts = summary.as_dict()
     diagnostics, relations = counts.pop("diagnostics"), counts.pop("relations")
+    counts.pop("near_labels", None)
     lines = [", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items())]
     for title, found in (("relations", relations), ("rows by code", diagnostics)):
         if found:
             lines.append(f"{title}: " + ", ".join(f"{name} {count:,}" for name, count in found.items()))
+    if summary.near_labels is not None:
+        lines.append(f"near misses: {summary.near_labels.message}")
     click.echo("\n".join(lines), err=True)
 
 

@@ -16,8 +16,10 @@ from turnparse._batches import BatchConverter
 from turnparse._cell_columns import words_within
 from turnparse._chunk_columns import ChunkReader, columns_of
 from turnparse._errors import SourceError
-from turnparse._job import Judgement, set_aside_line
+from turnparse._job import Judgement
 from turnparse._line_rows import line_rows
+from turnparse._near_labels import NearMisses, Words
+from turnparse._set_aside import set_aside_line
 from turnparse._shards import Shard
 from turnparse._sinks import ArrowRows, Output, failure
 from turnparse._sources import Chunk, RawRow, Source, open_source
@@ -44,11 +46,13 @@ class Converted:
         written: runs of lines, or record batches.
         refused: the rows set aside, numbered from the chunk's first.
         counts: what became of them all.
+        near: the words of its first rows without turns that may be meant as labels.
     """
 
     written: list[Any]
     refused: list[tuple[RawRow, Judgement]]
     counts: Summary
+    near: list[Words]
 
 
 def run(
@@ -78,8 +82,11 @@ def run(
     else:
         _all_of(runs, side_by_side, stop)
     counts = Summary()
+    near = NearMisses()
     for one in runs:
         counts.add(one.counts)
+        near.add(one.near)
+    counts.near_labels = converter.hint(counts, near)
     failures = [failed for one in runs for failed in one.failures]
     if len(failures) == sum(len(task.shards) for task in tasks) and not counts.rows_in:
         raise failures[0]
@@ -125,6 +132,7 @@ class _Run:
     ) -> None:
         self.task = task
         self.counts = Summary()
+        self.near = NearMisses()
         self.failures: list[SourceError] = []
         self._converter = converter
         self._reader = ChunkReader(converter.job)
@@ -230,7 +238,7 @@ class _Run:
         is_chunk = isinstance(piece, Chunk)
         read = self._reader.read(piece) if is_chunk else columns_of(piece, decoded=self._needs_rows(piece))
         converter = self._converter
-        place = Place(source.path, read.lines if is_chunk else None, first)
+        place = Place(source.path, read.lines if is_chunk else None, first, read.first_read)
         judged = converter.judge(read.batch, read.originals)
         written: list[Any]
         if isinstance(self.task.out, ArrowRows):
@@ -247,7 +255,7 @@ class _Run:
         refused = [(read.raw[one.index], one.judgement) for one in judged.refused]
         counts = judged.settled(len(converter.job.target.records))
         counts.blank_lines = read.blank_lines
-        return Converted(written, refused, counts)
+        return Converted(written, refused, counts, judged.near)
 
     def _needs_rows(self, piece: Any) -> bool:
         """Tell whether the rows of a batch, or chunk, are to be had as JSON has them: what travels along is then seen row by row.
@@ -275,6 +283,7 @@ class _Run:
             if whole := b"".join(lines):
                 aside.write(whole)
         self.counts.add(converted.counts)
+        self.near.take(converted.near)
 
 
 def _size(piece: Chunk | Any) -> int:
