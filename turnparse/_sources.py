@@ -328,9 +328,9 @@ def _elements(splitter: ArraySplitter, first: bytes, stream: IO[bytes]) -> Itera
         for element in elements:
             yield from mender.take(element)
         if splitter.closed:
-            while not splitter.rest.strip() and (data := stream.read(CHUNK)):
-                splitter.rest += data
-            if not splitter.rest.lstrip().startswith((b",", b"]")):
+            while splitter.goes_on is None and (data := stream.read(CHUNK)):
+                splitter.follow(data)
+            if not splitter.goes_on:
                 yield from mender.finish()
                 return
             elements = splitter.reopen()
