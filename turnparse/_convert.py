@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
+from typing import Final
 
 from turnparse._dialect import DEFAULT, Dialect
 from turnparse._errors import IncompleteError, require_callable
@@ -17,6 +18,9 @@ from turnparse._sinks import failure
 from turnparse._summary import Summary
 from turnparse._target import Target
 from turnparse._tasks import checked_summary, checked_workers, tasks_of
+
+MOST_TOLD: Final = 20
+"""Sources that could not be read to their end of which a message tells; of others it says how many there are."""
 
 
 def convert(
@@ -111,7 +115,9 @@ def convert(
     write_side_files(job.target, [task.out.name for task in tasks if task.out.committed])
     if counted is not None:
         _write_summary(counted, counts)
-    reasons = [str(failed) for failed in failures]
+    reasons = [str(failed) for failed in failures[:MOST_TOLD]]
+    if len(failures) > MOST_TOLD:
+        reasons.append(f"and {len(failures) - MOST_TOLD:,} sources more")
     if tasks[0].aside is None and counts.rows_set_aside:
         rows = f"{counts.rows_set_aside} rows"
         reasons.append(f"{rows} were set aside and written nowhere: name a file for them with --set-aside")

@@ -122,7 +122,7 @@ def _table(table: Any) -> Any:
         try:
             table = pa.table(table)
         except (TypeError, ValueError, pa.ArrowException) as error:
-            msg = f"expected an Arrow table, found {type(table).__name__}: {error}"
+            msg = f"expected an Arrow table, found {type(table).__name__}: {escape(str(error), 200)}"
             raise ArgumentError(msg) from None
     if len(set(table.schema.names)) < len(table.schema.names):
         raise ArgumentError("expected an Arrow table with a name of its own for each column, found one twice")
