@@ -59,9 +59,9 @@ def conversations(dialect: Dialect) -> st.SearchStrategy[list[Message]]:
     said = contents(dialect).map(str.strip)
     turns = st.lists(st.tuples(said, said), min_size=1, max_size=3).map(
         lambda pairs: [
-            Message(role=role, content=text)
-            for pair in pairs
-            for role, text in zip(("user", "assistant"), pair, strict=True)
+            message
+            for question, answer in pairs
+            for message in (Message(role="user", content=question), Message(role="assistant", content=answer))
         ]
     )
     system = said.map(lambda text: [Message(role="system", content=text)] if text else [])
@@ -177,7 +177,7 @@ def test_columns_of_text_read_back(name: str, data: st.DataObject, to: str, pres
 
 def _texts(target: turnparse.targets.Target, record: dict[str, Any], pair: Pair) -> list[tuple[str, list[Message]]]:
     """Return each transcript in *record*, put together of its texts, and the messages that it must say."""
-    cells = {cell.part: record[name] for name, cell in target.columns.items() if isinstance(cell, Text)}
+    cells: dict[str, str] = {cell.part: record[name] for name, cell in target.columns.items() if isinstance(cell, Text)}
     sides = {"chosen": pair.shared + pair.chosen, "rejected": pair.shared + pair.rejected}
     found = []
     for name in ("conversation", "completion"):
@@ -368,6 +368,15 @@ TEXTS: dict[str, Callable[[int], str]] = {
     "surrogates": lambda n: "\ud83d\n\n" * (n // 3),
 }
 
+CHANGED: Final = {
+    "empty-turn": "drop",
+    "ends-on-human": "drop",
+    "same-speaker": "merge",
+    "control-token": "escape",
+    "starts-with-assistant": "drop",
+}
+MENDING: Final = policy_values("default", CHANGED)
+
 WORK: dict[str, Callable[[str], object]] = {
     "diagnostics": lambda text: turnparse.parse(text, diagnostics="all").diagnostics,
     "pair": lambda text: turnparse.parse_pair(text, text + "z", diagnostics="all").diagnostics,
@@ -379,15 +388,6 @@ WORK: dict[str, Callable[[str], object]] = {
         policies={name: value for name, value in MENDING.items() if name in CHANGED},
     ),
 }
-
-CHANGED = {
-    "empty-turn": "drop",
-    "ends-on-human": "drop",
-    "same-speaker": "merge",
-    "control-token": "escape",
-    "starts-with-assistant": "drop",
-}
-MENDING = policy_values("default", CHANGED)
 
 
 @pytest.mark.parametrize("work", WORK)
