@@ -535,7 +535,7 @@ def test_help_shows_an_example(arguments: list[str], option: str) -> None:
 def test_every_example_of_the_help_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """The lines that the help shows are good usage: with their sources in place, each ends with exit code 0."""
     monkeypatch.chdir(tmp_path)
-    for name in ("train.jsonl.gz", "a.jsonl", "b.jsonl"):
+    for name in ("train.jsonl.gz", "a.jsonl", "b.jsonl", "chats.jsonl"):
         _source(tmp_path, PAIRS.read_bytes(), name)
     _source(tmp_path, RED_TEAM.read_bytes(), "red_team_attempts.jsonl.gz")
     examples = re.findall(rf"^\s*turnparse ({command}(?: .*)?)$", _run(command, "--help").stdout, re.MULTILINE)

@@ -39,6 +39,7 @@ from turnparse._columns import Markers, read_column, read_pairs
 from turnparse._contents import TextColumn
 from turnparse._control_tokens import holds_control_token
 from turnparse._job import Job, unread
+from turnparse._near_labels import NearFinder, NearMisses
 from turnparse._rows import decode
 from turnparse._summary import Summary
 from turnparse._target import targets
@@ -64,6 +65,7 @@ def one_by_one(rows: list[dict[str, Any]], **options: Any) -> tuple[list[Any], l
     """Return what the per-row calls make of *rows*: records, rows set aside with their codes, and counts."""
     job = Job.of(**OPTIONS | options)
     records, aside, counts = [], [], Summary(rows_in=len(rows))
+    finder, near = NearFinder(job.dialect.table), NearMisses()
     for number, row in enumerate(rows):
         item = kept = None
         try:
@@ -74,6 +76,8 @@ def one_by_one(rows: list[dict[str, Any]], **options: Any) -> tuple[list[Any], l
         except RowError as error:
             judgement = unread(error)
         counts.diagnostics.update(judgement.codes)
+        if "no-turns" in judgement.codes:
+            near.take([() if job.back else finder.words(row[name] for name in job.columns.read_by(row))])
         if judgement.relation is not None:
             counts.relations[judgement.relation] += 1
         if judgement.item is None or judgement.message:
@@ -83,6 +87,8 @@ def one_by_one(rows: list[dict[str, Any]], **options: Any) -> tuple[list[Any], l
             counts.rows_out += 1
     counts.records_out = len(records)
     counts.rows_set_aside = len(aside)
+    if 2 * counts.diagnostics["no-turns"] > len(rows):
+        counts.near_labels = near.hint(finder)
     return records, aside, counts
 
 

@@ -20,6 +20,7 @@ from turnparse._errors import RowError, escape
 from turnparse._job import Judgement, unread
 from turnparse._parts import Parts, ReadRows
 from turnparse._red_team import RedTeamAttempt, wrong_type
+from turnparse._sources import FirstRead
 
 ROWS_PER_SLICE: Final = 32
 """A batch that its odd rows cut into slices shorter than this is put in order by copying: slices have a cost each."""
@@ -33,21 +34,36 @@ class Place:
         source: the file.
         lines: the 1-based line of each row, length rows; None if the source has no lines.
         first: of a source without lines, how many rows of it come before the batch.
+        first_read: {row: where it was first read}, of rows that were set aside then.
     """
 
     source: str
     lines: Places | None
     first: int = 0
+    first_read: Mapping[int, FirstRead] = attrs.field(factory=dict)
 
     def numbers(self, population: Population) -> Places:
         """Return the number of each of *population*'s parts in the source, from 0."""
         numbers = np.zeros(len(population.parts), np.int64)
         rows = population.rows
         numbers[population.places] = self.first + rows if self.lines is None else self.lines[rows] - 1
+        if self.first_read:
+            for at, index in zip(population.places.tolist(), rows.tolist(), strict=True):
+                if (first := self.first_read.get(index)) is not None:
+                    numbers[at] = first.row if first.line is None else first.line - 1
         return numbers
+
+    def of(self, index: int) -> tuple[str | None, int | None]:
+        """Return the source and the line of row *index*."""
+        if (first := self.first_read.get(index)) is not None:
+            return first.source, first.line
+        return self.source, None if self.lines is None else int(self.lines[index])
 
     def columns(self, order: Places) -> list[Any]:
         """Return the columns that say where each of the rows *order* was read."""
+        if self.first_read:
+            sources, lines = zip(*map(self.of, order.tolist()), strict=True) if len(order) else ((), ())
+            return [pa.array(sources, pa.string()), pa.array(lines, pa.int64())]
         sources = pa.array([self.source]).take(pa.array(np.zeros(len(order), np.int8)))
         return [sources, pa.nulls(len(order), pa.int64()) if self.lines is None else pa.array(self.lines[order])]
 

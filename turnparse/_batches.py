@@ -18,6 +18,7 @@ from turnparse._contents import TextColumn
 from turnparse._errors import RowError, TurnparseError, escape
 from turnparse._job import Job, Judgement, unread
 from turnparse._model import Message
+from turnparse._near_labels import MOST_ROWS, NearFinder, NearLabels, NearMisses, Words
 from turnparse._pair_columns import SecondLook, look_again, worth_it
 from turnparse._parts import Parts, RegularPairs, RegularTexts
 from turnparse._policies import Item
@@ -40,6 +41,9 @@ METADATA_TYPES: Final = {
     "tags": pa.list_(pa.string()),
 }
 """{metadata field of a red-team attempt: its type}."""
+
+NO_TURNS: Final = "no-turns"
+"""The code of rows that are looked through for what may be meant as labels."""
 
 Original = Mapping[str, Any] | RowError
 """A row as JSON has it, or why it could not be read."""
@@ -79,6 +83,7 @@ class Judged:
         judgements: what was made of each of *written*.
         refused: the rows that are set aside, in order.
         counts: what became of them all, but for rows written and set aside: see `settled`.
+        near: for each of the first rows without turns, the words that may be meant as labels.
     """
 
     batch: Any
@@ -91,6 +96,7 @@ class Judged:
     judgements: list[Judgement]
     refused: list[Refused]
     counts: Summary
+    near: list[Words]
 
     @property
     def finished(self) -> Mask:
@@ -235,10 +241,13 @@ class BatchConverter:
         odd = (~settled).nonzero()[0]
         written: list[int] = []
         judgements: list[Judgement] = []
+        near: list[Words] = []
         rows = self.rows(batch, odd) if originals is None else [originals[index] for index in odd.tolist()]
         for index, row in zip(odd.tolist(), rows, strict=True):
             judgement = self._judged(row)
             counts.diagnostics.update(judgement.codes)
+            if NO_TURNS in judgement.codes and len(near) < MOST_ROWS and not isinstance(row, RowError):
+                near.append(self._near_labels(row))
             if judgement.relation is not None:
                 counts.relations[judgement.relation] += 1
             if judgement.item is None or judgement.message:
@@ -256,7 +265,7 @@ class BatchConverter:
             if regular_pairs:
                 counts.relations["last-turn"] += regular_pairs
         return Judged(
-            batch, originals, regular, found.parts, found.metadata, again, written, judgements, refused, counts
+            batch, originals, regular, found.parts, found.metadata, again, written, judgements, refused, counts, near
         )
 
     def _ruled(self, found: Regular, counts: Summary) -> tuple[Mask, list[Refused]]:
@@ -346,6 +355,21 @@ class BatchConverter:
                 return "transcript", {columns.transcript}
             return "red-team", {columns.transcript, *(KEYS if self.job.target.metadata else ())}
         return ("transcript", {columns.text}) if columns.text in names else (None, set())
+
+    def _near_labels(self, row: Mapping[str, Any]) -> Words:
+        """Return the words of a row without turns that may be meant as labels."""
+        if self.job.back is not None:
+            return ()
+        return self.near.words(row[name] for name in self.job.columns.read_by(row))
+
+    @cached_property
+    def near(self) -> NearFinder:
+        """What finds words that may be meant as labels."""
+        return NearFinder(self.job.dialect.table)
+
+    def hint(self, counts: Summary, near: NearMisses) -> NearLabels | None:
+        """Return what may be meant as labels in a run, if most of its rows have no turns."""
+        return near.hint(self.near) if 2 * counts.diagnostics[NO_TURNS] > counts.rows_in else None
 
     def _judged(self, row: Original) -> Judgement:
         if isinstance(row, RowError):

@@ -22,8 +22,8 @@ from turnparse._buffers import Bytes, Literals, Mask, Places
 from turnparse._errors import RowError
 from turnparse._job import Job
 from turnparse._red_team import KEYS, MISSPELT, TRANSCRIPT
-from turnparse._rows import decode
-from turnparse._sources import Chunk, RawRow
+from turnparse._set_aside import as_first_read, decoded
+from turnparse._sources import Chunk, FirstRead, RawRow
 from turnparse._table_sources import raw_row
 
 MOST_BRACKETS: Final = 900
@@ -51,7 +51,7 @@ class ChunkColumns:
 
     Attributes:
         batch: the columns of texts that are read, and metadata; a `pyarrow.RecordBatch`, length rows.
-        lines: the 1-based line of each row, length rows; of a table, which has none, empty.
+        lines: the 1-based line of each row, length rows, 0 where it has none; of a table, which has none, empty.
         raw: the rows as they stand in the source, or where they stand in the chunk's data.
         originals: the rows as JSON has them, made when asked for; None of a table, whose batch holds them all. Where they
             were decoded one by one, the batch holds null in place of a row of another kind than most.
@@ -63,6 +63,12 @@ class ChunkColumns:
     raw: Sequence[RawRow] | _Lines | _TableRows
     originals: Originals | None = None
     blank_lines: int = 0
+
+    @property
+    def first_read(self) -> dict[int, FirstRead]:
+        """{row: where it was first read}, of rows that were set aside then."""
+        rows = self.raw if isinstance(self.raw, list) else []
+        return {index: row.first_read for index, row in enumerate(rows) if row.first_read is not None}
 
 
 @attrs.frozen
@@ -191,7 +197,8 @@ class ChunkReader:
 
     def _one_by_one(self, chunk: Chunk) -> ChunkColumns:
         """Return the rows of any chunk, each decoded by itself."""
-        rows, blank = chunk.rows()
+        found, blank = chunk.rows()
+        rows = [as_first_read(row, self.job.columns) for row in found]
         originals = [_decoded(row) for row in rows]
         columns = self.job.columns
         kinds: list[tuple[str, ...]] = [(columns.chosen, columns.rejected)]
@@ -207,7 +214,7 @@ class ChunkReader:
             for name in kind
         ]
         batch = pa.RecordBatch.from_arrays([pa.array(column, pa.large_string()) for column in texts], names=list(kind))
-        lines = np.array([row.line for row in rows], np.int64)
+        lines = np.array([row.line or 0 for row in rows], np.int64)
         return ChunkColumns(batch, lines, rows, originals, blank)
 
 
@@ -225,7 +232,7 @@ def _is_utf8(name: str) -> bool:
 
 def _decoded(row: RawRow) -> Original:
     try:
-        return decode(row.data)
+        return decoded(row)
     except RowError as error:
         return error
 

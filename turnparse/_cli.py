@@ -16,8 +16,9 @@ import click
 from turnparse._cells import LOSSES
 from turnparse._codes import CODES, PRESETS
 from turnparse._convert import convert as convert_sources
-from turnparse._dialect import DEFAULT, resolve, shipped_names
+from turnparse._dialect import DEFAULT, Dialect, resolve, shipped_names
 from turnparse._errors import DialectError, IncompleteError, OptionError, SourceError, TurnparseError, escape
+from turnparse._markers import ROLES
 from turnparse._shards import shards_of
 from turnparse._sinks import FORMATS
 from turnparse._sources import STDIN
@@ -101,6 +102,33 @@ _dialect_option = click.option(
     show_default=True,
     help=f"A shipped dialect ({', '.join(shipped_names())}), or a Lark grammar of your own, a file that ends in .lark.",
 )
+
+_label_option = click.option(
+    "--label",
+    "labels",
+    metavar="ROLE=LABEL",
+    multiple=True,
+    callback=lambda _, __, values: _labels(values),
+    help="A label of that dialect in place of its own, as in user=User; roles are user, assistant and system.",
+)
+
+
+def _labels(values: tuple[str, ...]) -> dict[str, list[str]]:
+    labels: dict[str, list[str]] = {}
+    for value in values:
+        role, sign, label = value.partition("=")
+        if not sign:
+            raise click.BadParameter(f"expected ROLE=LABEL, as in user=User, found {escape(value)!r}")
+        if role not in ROLES.values():
+            raise click.BadParameter(f"expected a role ({', '.join(ROLES.values())}), found {escape(role)!r}")
+        labels.setdefault(role, []).append(label)
+    return labels
+
+
+def _dialect(name: str, labels: dict[str, list[str]]) -> Dialect:
+    """Return the dialect of that name, with *labels* in place of its own."""
+    dialect = resolve(name)
+    return dialect.with_labels(**labels) if labels else dialect
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -191,8 +219,16 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 @click.option("--rejected", metavar="COL", help="The column of the other side. [default: rejected]")
 @click.option("--transcript", metavar="COL", help="The column of single dialogues. [default: transcript]")
 @_dialect_option
+@_label_option
 def convert(
-    sources: tuple[str, ...], policies: dict[str, str], control_tokens: str | None, *, no_manifest: bool, **options: Any
+    sources: tuple[str, ...],
+    policies: dict[str, str],
+    control_tokens: str | None,
+    dialect: str,
+    labels: dict[str, list[str]],
+    *,
+    no_manifest: bool,
+    **options: Any,
 ) -> None:
     """Convert files of transcripts to the format of one consumer.
 
@@ -207,6 +243,7 @@ def convert(
       turnparse convert a.jsonl b.jsonl --preset strict --output clean.jsonl.gz --summary counts.json
       turnparse convert red_team_attempts.jsonl.gz --to messages --output red-team.jsonl
       turnparse convert train.jsonl.gz --control-tokens escape --output escaped.jsonl
+      turnparse convert chats.jsonl --label user=User --label assistant=Bot --output chats.trl.jsonl
       turnparse convert train.trl.jsonl --from trl --to hh --output train.jsonl
     """
     if control_tokens is not None and policies.setdefault(CONTROL_POLICY, control_tokens) != control_tokens:
@@ -216,7 +253,12 @@ def convert(
         with _progress(sources) as on_bytes, warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always", RuntimeWarning)
             summary = convert_sources(
-                sources, policies=policies, on_bytes=on_bytes, manifest=not no_manifest, **options
+                sources,
+                policies=policies,
+                dialect=_dialect(dialect, labels),
+                on_bytes=on_bytes,
+                manifest=not no_manifest,
+                **options,
             )
         for note in notes:
             click.echo(f"turnparse: note: {note.message}", err=True)
@@ -246,10 +288,13 @@ def _progress(sources: tuple[str, ...]) -> Iterator[Callable[[int], object] | No
 def _echo_summary(summary: Summary) -> None:
     counts = summary.as_dict()
     diagnostics, relations = counts.pop("diagnostics"), counts.pop("relations")
+    counts.pop("near_labels", None)
     lines = [", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items())]
     for title, found in (("relations", relations), ("rows by code", diagnostics)):
         if found:
             lines.append(f"{title}: " + ", ".join(f"{name} {count:,}" for name, count in found.items()))
+    if summary.near_labels is not None:
+        lines.append(f"near misses: {summary.near_labels.message}")
     click.echo("\n".join(lines), err=True)
 
 
@@ -261,8 +306,9 @@ def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
 
 @main.command()
 @_dialect_option
+@_label_option
 @_reported()
-def codes(dialect: str) -> None:
+def codes(dialect: str, labels: dict[str, list[str]]) -> None:
     """List the diagnostic codes: what each means, and what each preset does about it.
 
     A policy has the name of its code, and may be set to any value of its row.
@@ -271,7 +317,7 @@ def codes(dialect: str) -> None:
     Example:
       turnparse codes
     """
-    resolve(dialect)  # the codes are those of every dialect, but a dialect there must be
+    _dialect(dialect, labels)  # the codes are those of every dialect, but a dialect there must be
     rows = [
         (code.name, code.severity, code.scope, *(code.presets or ("", "", "")), " | ".join(code.choices), code.meaning)
         for code in CODES.values()
@@ -282,8 +328,9 @@ def codes(dialect: str) -> None:
 @main.command(name="targets")
 @click.argument("name", metavar="[TARGET]", required=False)
 @_dialect_option
+@_label_option
 @_reported()
-def list_targets(name: str | None, dialect: str) -> None:
+def list_targets(name: str | None, dialect: str, labels: dict[str, list[str]]) -> None:
     """List the targets, the formats that `convert --to` can write; or tell all about one of them.
 
     \b
@@ -291,7 +338,7 @@ def list_targets(name: str | None, dialect: str) -> None:
       turnparse targets
       turnparse targets llama-factory-sharegpt
     """
-    written = resolve(dialect)
+    written = _dialect(dialect, labels)
     if name is None:
         rows: list[tuple[str, ...]] = [
             (t.name, ", ".join(t.takes), ", ".join(t.columns), t.about) for t in targets().values()

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
+from typing import Final
 
 from turnparse._dialect import DEFAULT, Dialect
 from turnparse._errors import IncompleteError, OptionError, require_callable
@@ -28,6 +29,9 @@ from turnparse._tasks import (
     tasks_of,
 )
 from turnparse._whole import remove_orphans, write_whole
+
+MOST_TOLD: Final = 20
+"""Sources that could not be read to their end of which a message tells; of others it says how many there are."""
 
 
 def convert(
@@ -145,7 +149,9 @@ def convert(
         # A signal may come between the making of a file and the note that it is there to be discarded.
         remove_orphans(written)
         raise
-    reasons = [str(failed) for failed in failures]
+    reasons = [str(failed) for failed in failures[:MOST_TOLD]]
+    if len(failures) > MOST_TOLD:
+        reasons.append(f"and {len(failures) - MOST_TOLD:,} sources more")
     if tasks[0].aside is None and counts.rows_set_aside:
         rows = f"{counts.rows_set_aside} rows"
         reasons.append(f"{rows} were set aside and written nowhere: name a file for them with --set-aside")

@@ -75,6 +75,20 @@ def cut_off(text: str, table: MarkerTable) -> int | None:
     return next(len(bare) - len(head) for head in table.cut_off_heads if bare.endswith(head))
 
 
+def before_cut_off(text: str, table: MarkerTable) -> int:
+    """Return where the cut-off markers at the end of *text* begin, of which each may follow another; its end if there are none."""
+    end = len(text)
+    while True:
+        bare = end
+        # To strip the text would copy all of it, each time.
+        while bare and text[bare - 1].isspace():
+            bare -= 1
+        head = next((head for head in table.cut_off_heads if text.endswith(head, 0, bare)), None)
+        if head is None:
+            return end
+        end = bare - len(head)
+
+
 def structural(transcript: Transcript) -> list[Finding]:
     """Return what is structurally odd about *transcript*."""
     preamble, turns = transcript.preamble, transcript.turns

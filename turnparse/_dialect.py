@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from turnparse import _scan, _terminals, _tree
-from turnparse._errors import DialectError, ParseError, escape, require_path, require_str
+from turnparse._errors import DialectError, OptionError, ParseError, escape, require_path, require_str
+from turnparse._labels import checked_labels, relabelled
 from turnparse._markers import ROLES, MarkerTable
 from turnparse._model import Diagnostics, Pair, Reading, Transcript, form_pair
 
@@ -41,7 +43,7 @@ class Dialect:
     match. A grammar with the rules of the shipped ``hh.lark`` and finitely many markers is *flat*, and read
     by a scan; any other is read by Lark.
 
-    Make one with `Dialect.named`, `Dialect.from_file` or `Dialect.from_text`.
+    Make one with `Dialect.named`, `Dialect.from_file` or `Dialect.from_text`; of a flat one `with_labels` makes another.
 
     Attributes:
         name: what messages call it.
@@ -85,6 +87,36 @@ class Dialect:
         dialect = cls(name, require_str(text, "the grammar"))
         dialect.validate()
         return dialect
+
+    def with_labels(
+        self,
+        *,
+        user: str | Sequence[str] | None = None,
+        assistant: str | Sequence[str] | None = None,
+        system: str | Sequence[str] | None = None,
+    ) -> Dialect:
+        """Return this dialect with other labels, as ``Dialect.named().with_labels(user="User", assistant="Bot")``.
+
+        Args:
+            user: the label of turns with that role, or several, of which `turnparse.render` writes the shortest; None
+                to keep what it has.
+            assistant: likewise.
+            system: likewise.
+
+        Raises:
+            ArgumentError: if a label is no `str`.
+            OptionError: if a label cannot be one, or belongs to two roles, or the dialect is not flat.
+        """
+        labels = checked_labels({"user": user, "assistant": assistant, "system": system})
+        told = ", ".join(f"{role}={name}" for role, names in labels.items() for name in names)
+        if not self.flat:
+            msg = f"expected a flat dialect to give other labels, found {escape(self.name)}: change its grammar instead"
+            raise OptionError(msg)
+        made = Dialect.from_text(relabelled(self.grammar, self.table, labels), name=f"{self.name} with {told}")
+        if not made.flat:
+            msg = f"expected labels that {escape(self.name)} can be scanned with, found too many: {escape(told)}"
+            raise OptionError(msg)
+        return made
 
     def validate(self) -> None:
         """Check that the grammar compiles and names its rules and labels as a dialect does.

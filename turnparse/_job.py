@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any, Final
@@ -13,7 +12,6 @@ from turnparse._cells import LOSSES, Loss, Writing, led
 from turnparse._codes import CODES, policy_values
 from turnparse._dialect import Dialect, resolve
 from turnparse._errors import OptionError, RenderError, RowError, escape, require_str, shown
-from turnparse._json_values import dumped
 from turnparse._markers import PREAMBLE
 from turnparse._model import Diagnostics, Origin, Pair, Relation, Transcript, Turn
 from turnparse._parse import asked
@@ -21,7 +19,6 @@ from turnparse._policies import Item, apply_policies
 from turnparse._red_team import RedTeamAttempt
 from turnparse._render import render
 from turnparse._rows import Columns, recognise
-from turnparse._sources import RawRow
 from turnparse._target import SIDES, Kind, Rule, Side, Target, kind_of, target_named, targets
 from turnparse._way_back import WayBack
 
@@ -297,20 +294,3 @@ def _side(side: object) -> Side:
 def unread(error: RowError) -> Judgement:
     """Return the judgement on a row that cannot be read."""
     return Judgement([error.code], message=escape(error.message, 400))
-
-
-def set_aside_line(raw: RawRow, row: int, source: str, judgement: Judgement) -> bytes:
-    """Return the line of the set-aside file for a row that was set aside, number *row* of its *source*."""
-    record: dict[str, Any] = {
-        "source": source,
-        "line": raw.line,
-        "row": row,
-        "codes": judgement.codes,
-        "message": judgement.message,
-    }
-    try:
-        record["raw"] = raw.data.decode("utf-8")
-    except UnicodeDecodeError:
-        record["raw"] = raw.data.decode("utf-8", "replace")
-        record["raw_base64"] = base64.b64encode(raw.data).decode("ascii")
-    return dumped(record)

@@ -20,7 +20,6 @@ class ArraySplitter:
     Attributes:
         line: the 1-based line that has been come to.
         closed: whether the array's closing bracket has been seen.
-        rest: what was fed after that bracket.
         commas: how many commas stood between elements.
     """
 
@@ -30,7 +29,7 @@ class ArraySplitter:
     def __init__(self, line: int) -> None:
         self.line = line
         self.closed = False
-        self.rest = b""
+        self._left = b"", 0
         self.commas = 0
         self._parts: list[bytes] = []
         self._depth = 0
@@ -38,9 +37,9 @@ class ArraySplitter:
         self._escaped = False
         self._awaits_element = False
 
-    def feed(self, data: bytes) -> Iterator[Element]:
-        """Yield the elements that end in *data*, the next piece of the text."""
-        begin = position = 0
+    def feed(self, data: bytes, begin: int = 0) -> Iterator[Element]:
+        """Yield the elements that end in *data*, from *begin* on, the next piece of the text."""
+        position = begin
         if self._escaped and data:
             position, self._escaped = 1, False
         while not self.closed:
@@ -75,14 +74,33 @@ class ArraySplitter:
                     yield element
                 self._awaits_element = token == b","
                 self.commas += self._awaits_element
-        self.rest = data[position:]
+        self._left = data, position
+
+    @property
+    def rest(self) -> bytes:
+        """What was fed after the closing bracket."""
+        data, begin = self._left
+        return data[begin:]
+
+    @property
+    def goes_on(self) -> bool | None:
+        """Whether a comma or another bracket follows the closing one; None if nothing but white space does so far."""
+        data, begin = self._left
+        # A hostile text may be such brackets alone: what is left is not copied for each.
+        begin = _SPACES.match(data, begin).end()  # type: ignore[union-attr]  # it matches nothing too
+        return data[begin] in b",]" if begin < len(data) else None
+
+    def follow(self, data: bytes) -> None:
+        """Take what comes after the rest."""
+        self._left = self.rest + data, 0
 
     def reopen(self) -> Iterator[Element]:
         """Go on after a bracket that did not close the array, since a comma or another bracket follows it."""
-        rest, self.rest = self.rest, b""
+        data, begin = self._left
+        self._left = b"", 0
         self.closed, self._depth = False, 1
         self._parts.append(b"]")
-        yield from self.feed(rest)
+        yield from self.feed(data, begin)
 
     def finish(self) -> Iterator[Element]:
         """Yield what is left of an element when the text ends before the array does."""
@@ -109,6 +127,7 @@ class Mender:
 
     def __init__(self) -> None:
         self._held: list[Element] = []
+        self._size = 0
         self._common: set[str] = set()
 
     def take(self, element: Element) -> Iterator[Element]:
@@ -120,7 +139,8 @@ class Mender:
             value = orjson.loads(text)
         except orjson.JSONDecodeError:
             self._held.append(element)
-            if sum(len(held) for held, _ in self._held) > MOST_HELD:
+            self._size += len(text)
+            if self._size > MOST_HELD:
                 yield from self._given_back(last=False)
             return
         yield from self._given_back(last=False)
@@ -134,13 +154,15 @@ class Mender:
 
     def _given_back(self, *, last: bool) -> Iterator[Element]:
         """Yield what the damaged elements that are held consist of; *last* if nothing came after them."""
-        held, self._held = self._held, []
+        held, self._held, self._size = self._held, [], 0
         apart = [self._recovered(element, last=last) if element[0] else ([element], 0) for element in held]
         if len(held) > 1:
             text, line = held[0]
+            joined, come_to = [text], line + text.count(b"\n")
             for more, at in held[1:]:
-                text += b"," + b"\n" * (at - line - text.count(b"\n")) + more
-            together, found = self._recovered((text, line), last=last)
+                joined += [b",", b"\n" * (at - come_to), more]
+                come_to = max(come_to, at) + more.count(b"\n")
+            together, found = self._recovered((b"".join(joined), line), last=last)
             if found > sum(count for _, count in apart):
                 apart = [(together, found)]
         for parts, _ in apart:
@@ -174,14 +196,22 @@ def _sound(source: str, common: set[str]) -> list[tuple[int, int]]:
     decoder = json.JSONDecoder()
     spans: list[tuple[int, int]] = []
     begin = 0
-    for match in _OBJECT.finditer(source):
-        at = match.end()
-        if at < begin:
+    effort = MOST_EFFORT * len(source)
+    for match in _BRACES.finditer(source):
+        at = match.end() - 1
+        if match[1] is None or (match.start() and "," not in match[1] and "\n" not in match[1]):
+            continue
+        if at < begin or effort < 0:
             continue
         try:
             value, end = decoder.raw_decode(source, at)
-        except (ValueError, RecursionError):
+        except json.JSONDecodeError as error:
+            effort -= error.pos - at
             continue
+        except (ValueError, RecursionError):
+            effort -= len(source) - at
+            continue
+        effort -= end - at
         # Half of the keys: not every row has every column, and what lies inside a row has few of them.
         if 2 * len(common.intersection(value)) >= len(common) and _FOLLOWS.match(source, end):
             spans.append((at, end))
@@ -189,8 +219,15 @@ def _sound(source: str, common: set[str]) -> list[tuple[int, int]]:
     return spans
 
 
-_OBJECT: Final = re.compile(r"(?:\A|[,\n])\s*(?=\{)")
+_BRACES: Final = re.compile(r"(,?\s*+)\{|,?\s++|,")
+"""An opening brace with the white space before it, and a comma before that, in a group; or such without a brace, at one step."""
+
+_SPACES: Final = re.compile(rb"\s*+")
+
 _FOLLOWS: Final = re.compile(r"\s*(?:[],]|\Z)|\s*\n")
+
+MOST_EFFORT: Final = 16
+"""How many times the length of a damaged element is read, in all, to find sound objects in it: they may seem to begin anywhere."""
 
 MOST_HELD: Final = 1 << 24
 """Bytes of damaged elements that are held at most, so that a file of nothing else does not fill the memory."""

@@ -109,8 +109,7 @@ def _origin(converter: BatchConverter, index: int, place: Place) -> dict[str, An
     """Return the columns that say where a row was read, if they are asked for."""
     if not converter.job.provenance:
         return {}
-    line = None if place.lines is None else int(place.lines[index])
-    return dict(zip(PROVENANCE, (place.source, line), strict=True))
+    return dict(zip(PROVENANCE, place.of(index), strict=True))
 
 
 @attrs.frozen

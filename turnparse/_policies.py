@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from turnparse._control_tokens import holds_control_token, without_control_tokens
-from turnparse._diagnose import Diagnostic, cut_off
+from turnparse._diagnose import Diagnostic, before_cut_off
 from turnparse._model import Pair, Transcript, Turn, form_pair, make_turn
 from turnparse._red_team import RedTeamAttempt
 
@@ -97,7 +97,7 @@ def mend(transcript: Transcript, values: Mapping[str, str]) -> Transcript:
         do = next((mending for code, mending in _MENDINGS.items() if code in codes and values[code] in _ACTIONS), None)
         if do is None:
             return transcript
-        transcript = do(transcript)
+        transcript = do(transcript, values)
 
 
 def _rebuilt(transcript: Transcript, turns: list[Turn], preamble: str | None = None) -> Transcript:
@@ -110,43 +110,60 @@ def _rebuilt(transcript: Transcript, turns: list[Turn], preamble: str | None = N
     return attrs.evolve(transcript, preamble=preamble, turns=tuple(placed))
 
 
-def _drop_preamble(transcript: Transcript) -> Transcript:
+def _drop_preamble(transcript: Transcript, _: Mapping[str, str]) -> Transcript:
     return _rebuilt(transcript, list(transcript.turns), "")
 
 
-def _trim(transcript: Transcript) -> Transcript:
+def _mend_end(transcript: Transcript, values: Mapping[str, str]) -> Transcript:
+    """Trim what was cut off, and drop what then dangles, until neither is left.
+
+    Each may come to light where the other was, a hundred thousand times in a hostile text: so only the end is looked at.
+    """
+    turns, preamble = list(transcript.turns), transcript.preamble
+    table = transcript.reading.table
+    trims = values["cut-off-marker"] == "trim"
+    # Empty turns inside are dropped before those of a Human at the end, if they are dropped.
+    drops = values["ends-on-human"] == "drop" and values["empty-turn"] != "drop"
+    while turns:
+        last = turns[-1]
+        if trims and (end := before_cut_off(last.text, table)) < len(last.text):
+            turns[-1] = last = attrs.evolve(last, text=last.text[:end])
+        if last.role != "user" or not (drops if last.content else values["dangling-human"] == "drop"):
+            break
+        _drop_alike(turns)
+    if trims and not turns:
+        preamble = preamble[: before_cut_off(preamble, table)]
+    return _rebuilt(transcript, turns, preamble)
+
+
+def _drop_last(transcript: Transcript, _: Mapping[str, str]) -> Transcript:
     turns = list(transcript.turns)
-    if not turns:
-        return _rebuilt(transcript, [], transcript.preamble[: cut_off(transcript.preamble, transcript.reading.table)])
-    last = turns[-1]
-    turns[-1] = attrs.evolve(last, text=last.text[: cut_off(last.text, transcript.reading.table)])
+    _drop_alike(turns)
     return _rebuilt(transcript, turns)
 
 
-def _drop_last(transcript: Transcript) -> Transcript:
+def _drop_alike(turns: list[Turn]) -> None:
     """Drop the last turn, and those before it that are just like it: of a Human, and empty or not as it is."""
-    turns = list(transcript.turns)
     empty = not turns[-1].content
     while turns and turns[-1].role == "user" and (not turns[-1].content) == empty:
         turns.pop()
-    return _rebuilt(transcript, turns)
 
 
-def _drop_first(transcript: Transcript) -> Transcript:
+def _drop_first(transcript: Transcript, _: Mapping[str, str]) -> Transcript:
     """Drop the turns of the Assistant that come before any of a Human."""
     turns = list(transcript.turns)
     first = next((index for index, turn in enumerate(turns) if turn.role == "user"), len(turns))
     return _rebuilt(transcript, [turn for turn in turns[:first] if turn.role != "assistant"] + turns[first:])
 
 
-def _drop_empty(transcript: Transcript) -> Transcript:
+def _drop_empty(transcript: Transcript, _: Mapping[str, str]) -> Transcript:
     *turns, last = transcript.turns
     # An empty last turn is another code's, unless its role has none.
     keep_last = last.content or last.role != "system"
     return _rebuilt(transcript, [turn for turn in turns if turn.content] + ([last] if keep_last else []))
 
 
-def _merge(transcript: Transcript) -> Transcript:
+def _merge(transcript: Transcript, _: Mapping[str, str]) -> Transcript:
     turns = []
     for _, run in groupby(transcript.turns, key=lambda turn: turn.role):
         first, *others = run
@@ -157,7 +174,7 @@ def _merge(transcript: Transcript) -> Transcript:
     return _rebuilt(transcript, turns)
 
 
-def _escape(transcript: Transcript) -> Transcript:
+def _escape(transcript: Transcript, _: Mapping[str, str]) -> Transcript:
     turns = [
         attrs.evolve(turn, text=without_control_tokens(turn.text)) if holds_control_token(turn.text) else turn
         for turn in transcript.turns
@@ -166,10 +183,10 @@ def _escape(transcript: Transcript) -> Transcript:
 
 
 _ACTIONS: Final = ("trim", "drop", "merge", "escape")
-_MENDINGS: Final[dict[str, Callable[[Transcript], Transcript]]] = {
+_MENDINGS: Final[dict[str, Callable[[Transcript, Mapping[str, str]], Transcript]]] = {
     "preamble": _drop_preamble,
-    "cut-off-marker": _trim,
-    "dangling-human": _drop_last,
+    "cut-off-marker": _mend_end,
+    "dangling-human": _mend_end,
     "empty-turn": _drop_empty,
     "ends-on-human": _drop_last,
     "starts-with-assistant": _drop_first,

@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 from turnparse._dialect import DEFAULT, Dialect, resolve
-from turnparse._errors import RowError, require_callable
+from turnparse._errors import RowError, escape, require_callable
 from turnparse._model import Diagnostics, Origin, Pair, Transcript
 from turnparse._parse import asked
 from turnparse._red_team import RedTeamAttempt
-from turnparse._rows import Columns, decode, recognise
+from turnparse._rows import Columns, recognise
+from turnparse._set_aside import as_first_read, decoded
 from turnparse._sources import RawRow, Source, open_source
 
 
@@ -61,9 +62,9 @@ def _items(
     on_error: Callable[[RowError], object] | None,
 ) -> Iterator[Pair | RedTeamAttempt | Transcript]:
     with open_source(source) as opened:
-        for raw, row in _rows(opened):
+        for raw, row in _rows(opened, columns):
             try:
-                origin = Origin(opened.path, raw.line, raw.row)
+                origin = _origin(raw, opened.path)
                 item = recognise(row(), columns, dialect, diagnostics, origin)
             except RowError as error:
                 place(error, raw, opened.name)
@@ -74,11 +75,12 @@ def _items(
                 yield item
 
 
-def _rows(source: Source) -> Iterator[tuple[RawRow, Callable[[], dict[str, Any]]]]:
+def _rows(source: Source, columns: Columns) -> Iterator[tuple[RawRow, Callable[[], dict[str, Any]]]]:
     """Yield each row as it stands in its source, and what gives it as JSON has it."""
     if source.table is None:
-        for raw in source.rows:
-            yield raw, partial(decode, raw.data)
+        for found in source.rows:
+            raw = as_first_read(found, columns)
+            yield raw, partial(decoded, raw)
         return
     from turnparse._table_sources import raw_row, read_batches
 
@@ -89,6 +91,14 @@ def _rows(source: Source) -> Iterator[tuple[RawRow, Callable[[], dict[str, Any]]
             number += 1
 
 
+def _origin(raw: RawRow, source: str) -> Origin:
+    first = raw.first_read
+    return Origin(source, raw.line, raw.row) if first is None else Origin(first.source or "", first.line, first.row)
+
+
 def place(error: RowError, raw: RawRow, source: str) -> None:
     """Write into *error* where its row stands."""
-    error.source, error.row, error.line, error.raw = source, raw.row, raw.line, raw.data
+    first = raw.first_read
+    origin = _origin(raw, source)
+    error.source = source if first is None else escape(origin.source, 300)
+    error.row, error.line, error.raw = origin.row, origin.line, raw.data

@@ -18,9 +18,11 @@ from turnparse._cell_columns import words_within
 from turnparse._chunk_columns import ChunkReader, columns_of
 from turnparse._digests import Content
 from turnparse._errors import OutputError, SourceError
-from turnparse._job import Judgement, set_aside_line
+from turnparse._job import Judgement
 from turnparse._line_rows import line_rows
 from turnparse._manifest import Manifest
+from turnparse._near_labels import NearMisses, Words
+from turnparse._set_aside import set_aside_line
 from turnparse._shards import Shard
 from turnparse._sinks import ArrowRows, Output, failure
 from turnparse._sources import Chunk, RawRow, Source, open_source
@@ -48,11 +50,13 @@ class Converted:
         written: runs of lines, or record batches.
         refused: the rows set aside, numbered from the chunk's first.
         counts: what became of them all.
+        near: the words of its first rows without turns that may be meant as labels.
     """
 
     written: list[Any]
     refused: list[tuple[RawRow, Judgement]]
     counts: Summary
+    near: list[Words]
 
 
 def run(
@@ -98,8 +102,11 @@ def run(
                 manifest.save(always=False)
         raise
     counts = Summary()
+    near = NearMisses()
     for one in runs:
         counts.add(one.counts)
+        near.add(one.near)
+    counts.near_labels = converter.hint(counts, near)
     failures = [failed for one in runs for failed in one.failures]
     if len(failures) == sum(len(task.shards) for task in tasks) and not counts.rows_in:
         raise failures[0]
@@ -150,6 +157,7 @@ class _Run:
     ) -> None:
         self.task = task
         self.counts = Summary()
+        self.near = NearMisses()
         self.failures: list[SourceError] = []
         self._converter = converter
         self._reader = ChunkReader(converter.job)
@@ -309,7 +317,7 @@ class _Run:
         is_chunk = isinstance(piece, Chunk)
         read = self._reader.read(piece) if is_chunk else columns_of(piece, decoded=self._needs_rows(piece))
         converter = self._converter
-        place = Place(source.path, read.lines if is_chunk else None, first)
+        place = Place(source.path, read.lines if is_chunk else None, first, read.first_read)
         judged = converter.judge(read.batch, read.originals)
         written: list[Any]
         if isinstance(self.task.out, ArrowRows):
@@ -326,7 +334,7 @@ class _Run:
         refused = [(read.raw[one.index], one.judgement) for one in judged.refused]
         counts = judged.settled(len(converter.job.target.records))
         counts.blank_lines = read.blank_lines
-        return Converted(written, refused, counts)
+        return Converted(written, refused, counts, judged.near)
 
     def _needs_rows(self, piece: Any) -> bool:
         """Tell whether the rows of a batch, or chunk, are to be had as JSON has them: what travels along is then seen row by row.
@@ -354,6 +362,7 @@ class _Run:
             if whole := b"".join(lines):
                 aside.write(whole)
         self.counts.add(converted.counts)
+        self.near.take(converted.near)
 
 
 def _size(piece: Chunk | Any) -> int:

@@ -6,7 +6,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
@@ -27,6 +27,25 @@ LINE_FEEDS: Final = re.compile(rb"\n+")
 
 
 @attrs.frozen
+class FirstRead:
+    """Where a row was first read, which was set aside then.
+
+    Attributes:
+        source: the file (or other source); None if that was not known.
+        line: the 1-based line; None if the source has no lines.
+        row: its 0-based number in that source.
+        notes: what was told of it besides, if it could not be kept whole.
+        reason: the first of its codes then, and the message; None if there are none.
+    """
+
+    source: str | None
+    line: int | None
+    row: int
+    notes: Mapping[str, int] = attrs.field(factory=dict)
+    reason: tuple[str, str] | None = None
+
+
+@attrs.frozen
 class RawRow:
     """One row as it stands in its source.
 
@@ -34,11 +53,13 @@ class RawRow:
         data: the line without its line end, or the text of an array's element.
         line: the 1-based line where it starts; None if the source has no lines.
         row: its 0-based number among the rows of its source, or of its chunk.
+        first_read: where it was read before it was set aside, if that is what it is given back from; else None.
     """
 
     data: bytes
     line: int | None
     row: int
+    first_read: FirstRead | None = None
 
 
 @attrs.frozen
@@ -344,9 +365,9 @@ def _elements(splitter: ArraySplitter, first: bytes, stream: IO[bytes]) -> Itera
         for element in elements:
             yield from mender.take(element)
         if splitter.closed:
-            while not splitter.rest.strip() and (data := stream.read(CHUNK)):
-                splitter.rest += data
-            if not splitter.rest.lstrip().startswith((b",", b"]")):
+            while splitter.goes_on is None and (data := stream.read(CHUNK)):
+                splitter.follow(data)
+            if not splitter.goes_on:
                 yield from mender.finish()
                 return
             elements = splitter.reopen()

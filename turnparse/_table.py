@@ -17,6 +17,7 @@ from turnparse._errors import ArgumentError, escape
 from turnparse._job import Job
 from turnparse._json_values import as_json
 from turnparse._model import Diagnostics
+from turnparse._near_labels import NearMisses
 from turnparse._summary import Summary
 from turnparse._table_sources import plain_column
 from turnparse._target import Target
@@ -121,7 +122,7 @@ def _table(table: Any) -> Any:
         try:
             table = pa.table(table)
         except (TypeError, ValueError, pa.ArrowException) as error:
-            msg = f"expected an Arrow table, found {type(table).__name__}: {error}"
+            msg = f"expected an Arrow table, found {type(table).__name__}: {escape(str(error), 200)}"
             raise ArgumentError(msg) from None
     if len(set(table.schema.names)) < len(table.schema.names):
         raise ArgumentError("expected an Arrow table with a name of its own for each column, found one twice")
@@ -155,6 +156,7 @@ def converted(converter: BatchConverter, table: Any) -> TableResult:
     pieces: list[Any] = []
     refused: list[dict[str, Any]] = []
     summary = Summary()
+    near = NearMisses()
     regular = done = 0
     layout = Layout.of_columns(converter, table.schema)
     rows_at_once = max(1, BATCH_BYTES * len(table) // max(1, table.nbytes))
@@ -164,8 +166,10 @@ def converted(converter: BatchConverter, table: Any) -> TableResult:
         pieces += rows
         refused += _refused(batch, judged.refused, done)
         summary.add(judged.settled(len(converter.job.target.records)))
+        near.take(judged.near)
         regular += int(judged.finished.sum())
         done += len(batch)
+    summary.near_labels = converter.hint(summary, near)
     rows = pa.Table.from_batches(pieces, schema=layout.schema)
     return TableResult(rows, pa.Table.from_pylist(refused, schema=SET_ASIDE), summary, regular)
 

@@ -9,7 +9,9 @@ TARGET = Target(
     takes=("pair", "red-team", "transcript"),
     columns={"messages": Messages("conversation")},
     rules=(
-        Rule("conversation-has-an-answer", "only messages of the assistant are learnt", "conversation", r"\w*[aA]\w*"),
+        Rule(
+            "conversation-has-an-answer", "only messages of the assistant are learnt", "conversation", r"[uUsS]*[aA]\w*"
+        ),
     ),
     loading="torchrun -m verl.trainer.sft_trainer data.train_files={file} data.messages_key=messages",
 )

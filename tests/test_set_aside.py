@@ -1,0 +1,266 @@
+"""Mend and run again: rows set aside are given back as a source, and keep the place where they were first read."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import turnparse
+from strategies import JSON_VALUES
+from turnparse import RowError, convert
+from turnparse._rows import Columns
+from turnparse._set_aside import KEYS, as_first_read
+from turnparse._sources import RawRow
+from written import adds_up, read_back, set_aside
+
+GOOD = {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello.", "rejected": "\n\nHuman: Hi\n\nAssistant: No."}
+EMPTY = {"chosen": "\n\nHuman: Hi\n\nAssistant:", "rejected": "\n\nHuman: Hi\n\nAssistant: No."}
+GOOD_LINE, EMPTY_LINE = (json.dumps(row).encode() for row in (GOOD, EMPTY))
+NOT_UTF8 = b'{"chosen": "\xff"}'
+
+LINES = [GOOD_LINE, EMPTY_LINE, b"", b'{"chosen": "cut', NOT_UTF8, GOOD_LINE, b"[1]", b'{"other": 1}', EMPTY_LINE]
+"""A file with rows to set aside, in lines 2, 4, 5, 7, 8 and 9."""
+
+ENTRY = {"source": "a.jsonl", "line": 7, "row": 5, "codes": ["bad-json"], "message": "", "raw": GOOD_LINE.decode()}
+
+
+def mended(path: Path, raw: str = GOOD_LINE.decode()) -> Path:
+    """Write beside a set-aside file another one, with *raw* as the text of every row; return its path."""
+    rows = read_back(path)
+    assert rows
+    other = path.with_name("mended.jsonl")
+    other.write_text("".join(json.dumps(row | {"raw": raw}) + "\n" for row in rows), encoding="utf-8")
+    return other
+
+
+def first_run(folder: Path, name: str = "rows.jsonl", **options: Any) -> Path:
+    """Convert `LINES`, which stand in a file of that name; return the set-aside file."""
+    data = b"\n".join(LINES) + b"\n"
+    if name.startswith("array"):
+        lines = [line for line in LINES if line]
+        data = b"[\n" + b",\n".join(line if line != LINES[3] else b"{1}" for line in lines) + b"\n]\n"
+    (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    summary = convert(folder / name, folder / "out.jsonl", **options)
+    adds_up(summary)
+    assert summary.rows_set_aside == 6
+    return folder / "out.jsonl.set-aside.jsonl"
+
+
+@pytest.mark.parametrize("name", ["rows.jsonl", "rows.jsonl.gz", "array.json"])
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_both_runs_together_have_every_row(tmp_path: Path, name: str, ending: str) -> None:
+    """What the first run wrote and what the second writes of the mended file is all there is, each row in its place."""
+    aside = first_run(tmp_path, name, provenance=True)
+    summary = convert(mended(aside), tmp_path / f"more.{ending}", provenance=True)
+
+    adds_up(summary)
+    assert (summary.rows_in, summary.rows_set_aside) == (6, 0)
+    rows = read_back(tmp_path / "out.jsonl") + read_back(tmp_path / f"more.{ending}")
+    lines = [number for number, line in enumerate(LINES, 1) if line] if name != "array.json" else list(range(2, 10))
+    assert sorted((row["source"], row["line"]) for row in rows) == [(str(tmp_path / name), line) for line in lines]
+    assert {json.dumps(row | {"source": "", "line": 0}) for row in rows} == {
+        json.dumps(read_back(tmp_path / "out.jsonl")[0] | {"source": "", "line": 0})
+    }
+
+
+def test_what_is_not_mended_is_set_aside_again_as_it_was(tmp_path: Path) -> None:
+    """A set-aside file given back as it is comes out as it is, byte by byte, whatever it is called."""
+    aside = first_run(tmp_path)
+    for name in ("again.jsonl", "again.set-aside.jsonl", "again.txt"):
+        (tmp_path / name).write_bytes(aside.read_bytes())
+        summary = convert(tmp_path / name, tmp_path / "second.jsonl")
+
+        adds_up(summary)
+        assert summary.rows_out == 0
+        assert (tmp_path / "second.jsonl.set-aside.jsonl").read_bytes() == aside.read_bytes()
+
+
+def test_bytes_that_are_no_utf8_are_kept_until_the_text_is_mended(tmp_path: Path) -> None:
+    """The bytes of a row count as long as its text is as it was made of them."""
+    aside = first_run(tmp_path)
+    (row,) = [row for row in read_back(aside) if "raw_base64" in row]
+    for entry, data in (
+        (row, NOT_UTF8),
+        (row | {"raw": GOOD_LINE.decode()}, GOOD_LINE),
+        (row | {"raw_base64": "no base64!"}, row["raw"].encode()),
+        (row | {"raw_base64": base64.b64encode(b"others").decode()}, row["raw"].encode()),
+    ):
+        found = as_first_read(RawRow(json.dumps(entry).encode(), 1, 0), Columns())
+        assert (found.data, found.line) == (data, row["line"])
+
+
+def test_rows_of_tables_are_given_back_as_json(tmp_path: Path) -> None:
+    """A row of Parquet is set aside as JSON, and mended so; it has no line, and keeps its source and number."""
+    table = pa.Table.from_pylist([GOOD | {"id": 1}, EMPTY | {"id": 2}, EMPTY | {"id": 3}])
+    pq.write_table(table, tmp_path / "rows.parquet")
+    convert(tmp_path / "rows.parquet", tmp_path / "out.jsonl")
+    aside = tmp_path / "out.jsonl.set-aside.jsonl"
+    options: dict[str, Any] = {"provenance": True, "keep_columns": True}
+    rows = read_back(aside)
+    rows[1]["raw"] = rows[1]["raw"].replace("Assistant:", "Assistant: Hm", 1)
+    (tmp_path / "mended.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for ending in ("jsonl", "arrow"):
+        summary = convert(tmp_path / "mended.jsonl", tmp_path / f"more.{ending}", **options)
+        (written,) = read_back(tmp_path / f"more.{ending}")
+
+        assert (summary.rows_out, summary.rows_set_aside) == (1, 1)
+        assert (written["id"], written["source"], written["line"]) == (3, str(tmp_path / "rows.parquet"), None)
+        (left,) = set_aside(tmp_path / f"more.{ending}")
+        assert (left["source"], left["line"], left["row"]) == (str(tmp_path / "rows.parquet"), None, 1)
+
+
+def test_tables_in_memory_are_given_back(tmp_path: Path) -> None:
+    """What `convert_table` sets aside, written down as JSON lines, is read back: from no source that is known."""
+    result = turnparse.convert_table(pa.Table.from_pylist([EMPTY, GOOD, EMPTY]))
+    rows = [row | {"raw": GOOD_LINE.decode()} for row in result.set_aside.to_pylist()]
+    (tmp_path / "aside.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    convert(tmp_path / "aside.jsonl", tmp_path / "more.parquet", provenance=True)
+    found = [(row["source"], row["line"]) for row in read_back(tmp_path / "more.parquet")]
+    read = [item.origin for item in turnparse.read(tmp_path / "aside.jsonl")]
+
+    assert found == [(None, None), (None, None)]
+    assert [(origin.source, origin.line, origin.row) for origin in read if origin] == [("", None, 0), ("", None, 2)]
+
+
+def test_numbers_of_rows_are_those_of_the_first_run(tmp_path: Path) -> None:
+    """Where a target writes a row's number, a mended row has the number that it would have had."""
+    aside = first_run(tmp_path, to="verl-rl")
+    convert(mended(aside), tmp_path / "more.jsonl", to="verl-rl")
+    rows = read_back(tmp_path / "out.jsonl") + read_back(tmp_path / "more.jsonl")
+
+    assert sorted(row["extra_info"]["index"] for row in rows) == [at for at, line in enumerate(LINES) if line]
+
+
+def test_reading_row_by_row_agrees(tmp_path: Path) -> None:
+    """`turnparse.read` gives mended rows with their first place, and errors with it too."""
+    aside = first_run(tmp_path)
+    source, lines = str(tmp_path / "rows.jsonl"), [row["line"] for row in read_back(aside)]
+    assert [(item.source, item.line) for item in turnparse.read(mended(aside))] == [(source, line) for line in lines]
+
+    errors: list[RowError] = []
+    items = list(turnparse.read(aside, on_error=errors.append))
+    assert [error.line for error in errors] + [item.line for item in items] == [4, 5, 7, 8, 2, 9]
+    assert {error.source for error in errors} == {source}
+
+
+def test_mended_rows_may_stand_among_others(tmp_path: Path) -> None:
+    """Each row is looked at by itself: entries and other rows in one file are each what they are."""
+    lines = [GOOD_LINE, json.dumps(ENTRY).encode(), GOOD_LINE]
+    (tmp_path / "both.jsonl").write_bytes(b"\n".join(lines))
+    convert(tmp_path / "both.jsonl", tmp_path / "out.jsonl", provenance=True)
+    found = [(Path(row["source"]).name, row["line"]) for row in read_back(tmp_path / "out.jsonl")]
+
+    assert found == [("both.jsonl", 1), ("a.jsonl", 7), ("both.jsonl", 3)]
+
+
+def test_an_array_of_entries_is_read_too(tmp_path: Path) -> None:
+    """Whoever mends with a tool that writes one array need not make lines of it again."""
+    (tmp_path / "all.json").write_text(json.dumps([ENTRY, ENTRY | {"line": 9}], indent=1), encoding="utf-8")
+    convert(tmp_path / "all.json", tmp_path / "out.jsonl", provenance=True)
+
+    assert [row["line"] for row in read_back(tmp_path / "out.jsonl")] == [7, 9]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": 1},
+        {"raw": None},
+        {"raw": 1},
+        {"line": "7"},
+        {"line": -1},
+        {"line": True},
+        {"line": 2**63},
+        {"row": None},
+        {"codes": "bad-json"},
+        {"codes": [1]},
+        {"message": None},
+        {"source": 1},
+        {"offset": "x"},
+        {"raw_base64": 1},
+        *[{key: ...} for key in sorted(KEYS)],
+    ],
+)
+def test_what_is_not_quite_an_entry_is_a_row(tmp_path: Path, change: dict[str, Any]) -> None:
+    """A row with other keys, fewer, more, or other types is no entry: it is set aside as it stands, where it stands."""
+    entry = {key: value for key, value in (ENTRY | change).items() if value is not ...}
+    (tmp_path / "a.jsonl").write_text(json.dumps(entry) + "\n", encoding="utf-8")
+    summary = convert(tmp_path / "a.jsonl", tmp_path / "out.jsonl")
+    (row,) = set_aside(tmp_path / "out.jsonl")
+
+    assert summary.diagnostics == {"no-known-column": 1}
+    assert (row["line"], row["raw"]) == (1, json.dumps(entry))
+
+
+def test_rows_that_look_like_entries_but_have_texts_are_rows(tmp_path: Path) -> None:
+    """Who names a column of an entry as the one to read gets it read, as it stands."""
+    row = ENTRY | {"raw": "\n\nHuman: Hi\n\nAssistant: Ho"}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    convert(tmp_path / "a.jsonl", tmp_path / "out.jsonl", to="messages", transcript="raw", provenance=True)
+
+    assert [row["line"] for row in read_back(tmp_path / "out.jsonl")] == [1]
+
+
+def test_an_entry_within_an_entry_is_a_row(tmp_path: Path) -> None:
+    """Only the outermost is taken off: what is in it was a row, and is read as one."""
+    (tmp_path / "a.jsonl").write_text(json.dumps(ENTRY | {"raw": json.dumps(ENTRY)}) + "\n", encoding="utf-8")
+    convert(tmp_path / "a.jsonl", tmp_path / "out.jsonl")
+    (row,) = set_aside(tmp_path / "out.jsonl")
+
+    assert (row["codes"], row["line"], row["raw"]) == (["no-known-column"], 7, json.dumps(ENTRY))
+
+
+NOTED = ENTRY | {"codes": ["bad-json"], "message": "expected more, found the end", "raw": ""}
+
+
+@pytest.mark.parametrize("notes", [{"offset": 812}, {"size": 1 << 40}])
+def test_what_was_never_whole_keeps_its_reason(tmp_path: Path, notes: dict[str, int]) -> None:
+    """What was set aside because there is not all of it is so again, with its reason, unless it is mended."""
+    lines = [NOTED | notes, NOTED | notes | {"raw": '{"cho'}, NOTED | notes | {"raw": GOOD_LINE.decode()}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    summary = convert(tmp_path / "a.jsonl", tmp_path / "out.jsonl")
+
+    adds_up(summary)
+    assert summary.rows_out == 1
+    assert set_aside(tmp_path / "out.jsonl") == lines[:2]
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.sampled_from([*sorted(KEYS), "raw_base64", "offset", "size"]), JSON_VALUES),
+    st.dictionaries(st.sampled_from([*sorted(KEYS), "id"]), JSON_VALUES, max_size=2),
+)
+def test_any_entry_is_accounted_for(tmp_path_factory: pytest.TempPathFactory, some: Any, changes: Any) -> None:
+    """Whatever stands in the fields of an entry, nothing is raised, and no row is lost."""
+    folder = tmp_path_factory.mktemp("entries")
+    lines = [some, ENTRY | changes, ENTRY]
+    (folder / "a.jsonl").write_bytes(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    summary = convert(folder / "a.jsonl", folder / "out.parquet", provenance=True)
+
+    adds_up(summary)
+    assert summary.rows_in == 3
+    assert len(set_aside(folder / "out.parquet")) == summary.rows_set_aside
+
+
+def test_workers_agree(tmp_path: Path) -> None:
+    """A set-aside file of several chunks is read alike however many workers there are."""
+    entries = [
+        ENTRY | {"line": n, "raw": (GOOD_LINE if n % 3 else b"{").decode(), "message": "x" * 900} for n in range(9999)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries), encoding="utf-8")
+    found = []
+    for workers in (1, 3):
+        convert(tmp_path / "a.jsonl", tmp_path / "out.jsonl", provenance=True, workers=workers)
+        found.append([read_back(tmp_path / "out.jsonl"), set_aside(tmp_path / "out.jsonl")])
+
+    assert found[0] == found[1]
+    assert [row["line"] for row in found[0][0]] == [n for n in range(9999) if n % 3]

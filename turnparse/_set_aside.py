@@ -1,0 +1,121 @@
+"""Rows that were set aside: the line that each has in a file of its own, and how it is read when that is given back.
+
+Such a file is known by what is in it, row by row. What is then read is the row that was set aside, mended or not, and it
+keeps the source, line and number that it had there.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final
+
+from turnparse._codes import CODES
+from turnparse._errors import RowError
+from turnparse._job import Judgement
+from turnparse._json_values import dumped
+from turnparse._rows import Columns, decode
+from turnparse._sources import FirstRead, RawRow
+
+KEYS: Final = frozenset({"source", "line", "row", "codes", "message", "raw"})
+"""What each entry has."""
+
+BYTES: Final = "raw_base64"
+"""The key of a row's bytes, where they are no UTF-8."""
+
+NOTES: Final = ("offset", "size")
+"""What an entry may tell besides, of what cannot be kept whole in it."""
+
+SIGNS: Final = tuple(f'"{key}"'.encode() for key in KEYS)
+"""What the text of every entry has in it: other rows are told apart by that, before they are looked into."""
+
+LARGEST: Final = 1 << 63
+"""What a line and the number of a row are less than."""
+
+
+def set_aside_line(raw: RawRow, row: int, source: str, judgement: Judgement) -> bytes:
+    """Return the line of the set-aside file for a row that was set aside, number *row* of its *source*."""
+    first = raw.first_read or FirstRead(source, raw.line, row)
+    record: dict[str, Any] = {
+        "source": first.source,
+        "line": first.line,
+        "row": first.row,
+        "codes": judgement.codes,
+        "message": judgement.message,
+        **first.notes,
+    }
+    try:
+        record["raw"] = raw.data.decode("utf-8")
+    except UnicodeDecodeError:
+        record["raw"] = raw.data.decode("utf-8", "replace")
+        record[BYTES] = base64.b64encode(raw.data).decode("ascii")
+    return dumped(record)
+
+
+def as_first_read(raw: RawRow, columns: Columns) -> RawRow:
+    """Return a row as it was first read, if it is an entry of a set-aside file; any other as it is.
+
+    An entry has the keys of one and no others. A row in which *columns* find texts is none, whatever its keys.
+    """
+    if not all(sign in raw.data for sign in SIGNS):
+        return raw
+    try:
+        entry = decode(raw.data)
+    except RowError:
+        return raw
+    if not _is_entry(entry) or columns.read_by(entry):
+        return raw
+    notes: dict[str, int] = {name: entry[name] for name in NOTES if name in entry}
+    reason = (entry["codes"][0], entry["message"]) if entry["codes"] else None
+    first = FirstRead(entry["source"], entry["line"], entry["row"], notes, reason)
+    return RawRow(_bytes_of(entry), entry["line"], raw.row, first)
+
+
+def _is_entry(entry: Mapping[str, Any]) -> bool:
+    return (
+        entry.keys() >= KEYS
+        and entry.keys() <= KEYS.union((BYTES, *NOTES))
+        and isinstance(entry["raw"], str)
+        and isinstance(entry["message"], str)
+        and isinstance(entry["codes"], list)
+        and all(isinstance(code, str) for code in entry["codes"])
+        and isinstance(entry["source"], (str, type(None)))
+        and (entry["line"] is None or _is_number(entry["line"]))
+        and all(_is_number(entry[key]) for key in ("row", *NOTES) if key in entry)
+        and isinstance(entry.get(BYTES, ""), str)
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < LARGEST
+
+
+def _bytes_of(entry: Mapping[str, Any]) -> bytes:
+    """Return the bytes of the row of an entry: those that were read, where its text was not mended since."""
+    raw: str = entry["raw"]
+    if BYTES in entry:
+        try:
+            data = base64.b64decode(entry[BYTES], validate=True)
+        except (ValueError, binascii.Error):
+            data = b""
+        if data.decode("utf-8", "replace") == raw:
+            return data
+    return raw.encode()
+
+
+def decoded(raw: RawRow) -> dict[str, Any]:
+    """Return the JSON object that a row is.
+
+    Raises:
+        RowError: as `decode` does; of what was set aside because there is not all of it, and still is not, with the reason
+            that it had.
+    """
+    try:
+        return decode(raw.data)
+    except RowError:
+        first = raw.first_read
+        if first is not None and first.notes and first.reason is not None and first.reason[0] in CODES:
+            code, message = first.reason
+            raise RowError(message, code=code) from None
+        raise
