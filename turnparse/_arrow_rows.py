@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from turnparse._batches import METADATA_TYPES, BatchConverter, Judged, rows_of
+from turnparse._batches import METADATA_TYPES, BatchConverter, Judged
 from turnparse._buffers import Places
 from turnparse._cell_columns import array_of, build, type_of
 from turnparse._cells import Writing
@@ -20,6 +20,7 @@ from turnparse._errors import RowError, escape
 from turnparse._job import Judgement, unread
 from turnparse._parts import Parts, ReadRows
 from turnparse._red_team import RedTeamAttempt, wrong_type
+from turnparse._table_sources import rows_of
 
 ROWS_PER_SLICE: Final = 32
 """A batch that its odd rows cut into slices shorter than this is put in order by copying: slices have a cost each."""

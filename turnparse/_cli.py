@@ -17,6 +17,7 @@ from turnparse._codes import CODES, PRESETS
 from turnparse._convert import convert as convert_sources
 from turnparse._dialect import DEFAULT, resolve, shipped_names
 from turnparse._errors import DialectError, IncompleteError, OptionError, SourceError, TurnparseError, escape
+from turnparse._limits import MAX_EXPANSION, MAX_ROW_BYTES
 from turnparse._shards import shards_of
 from turnparse._sinks import FORMATS
 from turnparse._sources import STDIN
@@ -119,6 +120,22 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     f"the same as --policy {CONTROL_POLICY}=...",
 )
 @click.option("--set-aside", help="A file for rows that are not written. [default: OUTPUT.set-aside.jsonl]")
+@click.option(
+    "--max-row-bytes",
+    type=click.IntRange(1),
+    metavar="N",
+    default=MAX_ROW_BYTES,
+    show_default=True,
+    help="Set longer rows aside.",
+)
+@click.option(
+    "--max-expansion",
+    type=click.IntRange(1),
+    metavar="N",
+    default=MAX_EXPANSION,
+    show_default=True,
+    help="Read no more than so many times its own bytes from a compressed file, beyond 64 MiB.",
+)
 @click.option("--summary", help="A file for the summary as JSON.")
 @click.option(
     "--diagnostics",

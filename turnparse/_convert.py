@@ -10,6 +10,7 @@ from threading import Lock
 from turnparse._dialect import DEFAULT, Dialect
 from turnparse._errors import IncompleteError, require_callable
 from turnparse._job import Job
+from turnparse._limits import Limits
 from turnparse._model import Diagnostics
 from turnparse._shards import shards_of
 from turnparse._side_files import write_side_files
@@ -41,6 +42,8 @@ def convert(
     workers: int | None = None,
     set_aside: str | os.PathLike[str] | None = None,
     summary: str | os.PathLike[str] | None = None,
+    max_row_bytes: int | None = None,
+    max_expansion: int | None = None,
     on_bytes: Callable[[int], object] | None = None,
 ) -> Summary:
     """Convert sources to the format of one consumer; every row is written or set aside with its reason.
@@ -75,6 +78,10 @@ def convert(
         set_aside: the file for rows set aside; by default *output* and ``.set-aside.jsonl``. Made only when needed.
             Where *output* is a folder each output has its own, there or in the folder named here.
         summary: a file for the summary as JSON, or None.
+        max_row_bytes: how many bytes a row may have, 256 MiB if not named: a longer one is set aside, with its beginning. While it is
+            converted a row takes up to eight times its size. Of a table it is Arrow's bytes that count.
+        max_expansion: how many times its own bytes a compressed file may unzip to, 1,000 if not named; what would come after
+            is not read. The first 64 MiB are free.
         on_bytes: called with the number of bytes read, as they are read; never by two threads at once.
 
     Returns:
@@ -89,8 +96,9 @@ def convert(
         DialectError: if the dialect cannot be had.
         SourceError: if no source can be read; then nothing is written.
         OutputError: if an output cannot be written; then nothing is left of it.
-        IncompleteError: if all that could be written was, but something could not: a source that proved damaged, or
-            rows to set aside and no file for them. It holds the summary.
+        IncompleteError: if all that could be written was, but something could not: what is left of a source that proved damaged, any
+            of one of which a read failed or that was changed meanwhile, or rows to set aside and no file for them. It holds
+            the summary.
     """
     job = Job.of(
         to=to, preset=preset, policies=policies, dialect=dialect, diagnostics=diagnostics, side=side, chosen=chosen,
@@ -99,6 +107,7 @@ def convert(
     )  # fmt: skip
     require_callable(on_bytes, "on_bytes")
     threads = checked_workers(workers)
+    limits = Limits.of(max_row_bytes, max_expansion)
     counted = checked_summary(summary)
     tasks = tasks_of(shards_of(sources), output, set_aside, format, counted)
     # Arrow and NumPy take a while to load: a mistake in the call is told before that.
@@ -107,7 +116,7 @@ def convert(
 
     converter = BatchConverter(job)
     warn_if_slow(converter)
-    counts, failures = run(converter, tasks, threads, _locked(on_bytes))
+    counts, failures = run(converter, tasks, threads, _locked(on_bytes), limits)
     write_side_files(job.target, [task.out.name for task in tasks if task.out.committed])
     if counted is not None:
         _write_summary(counted, counts)

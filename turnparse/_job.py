@@ -12,7 +12,7 @@ import attrs
 from turnparse._cells import LOSSES, Loss, Writing, led
 from turnparse._codes import CODES, policy_values
 from turnparse._dialect import Dialect, resolve
-from turnparse._errors import OptionError, RenderError, RowError, escape, require_str, shown
+from turnparse._errors import DamagedError, OptionError, RenderError, RowError, escape, require_str, shown
 from turnparse._json_values import dumped
 from turnparse._markers import PREAMBLE
 from turnparse._model import Diagnostics, Origin, Pair, Relation, Transcript, Turn
@@ -294,7 +294,10 @@ def unread(error: RowError) -> Judgement:
 
 
 def set_aside_line(raw: RawRow, row: int, source: str, judgement: Judgement) -> bytes:
-    """Return the line of the set-aside file for a row that was set aside, number *row* of its *source*."""
+    """Return the line of the set-aside file for a row that was set aside, number *row* of its *source*.
+
+    Of one that is too long, ``size`` says how many bytes it has.
+    """
     record: dict[str, Any] = {
         "source": source,
         "line": raw.line,
@@ -302,9 +305,26 @@ def set_aside_line(raw: RawRow, row: int, source: str, judgement: Judgement) -> 
         "codes": judgement.codes,
         "message": judgement.message,
     }
+    if raw.size is not None:
+        record["size"] = raw.size
     try:
         record["raw"] = raw.data.decode("utf-8")
     except UnicodeDecodeError:
         record["raw"] = raw.data.decode("utf-8", "replace")
         record["raw_base64"] = base64.b64encode(raw.data).decode("ascii")
     return dumped(record)
+
+
+def damage_line(error: DamagedError, row: int, source: str) -> bytes:
+    """Return the line of the set-aside file for all that cannot be read of a damaged *source*, after so many rows."""
+    return dumped(
+        {
+            "source": source,
+            "line": error.line,
+            "row": row,
+            "codes": ["source-damaged"],
+            "message": escape(error.message, 400),
+            "offset": error.offset,
+            "raw": "",
+        }
+    )

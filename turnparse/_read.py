@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import attrs
+
 from turnparse._dialect import DEFAULT, Dialect, resolve
 from turnparse._errors import RowError, require_callable
+from turnparse._limits import Limits
 from turnparse._model import Diagnostics, Origin, Pair, Transcript
 from turnparse._parse import asked
 from turnparse._red_team import RedTeamAttempt
-from turnparse._rows import Columns, decode, recognise
-from turnparse._sources import RawRow, Source, open_source
+from turnparse._rows import Columns, decode_once, recognise
+from turnparse._sources import Chunk, RawRow, Source, open_source
 
 
 def read(
@@ -25,6 +28,8 @@ def read(
     rejected: str | None = None,
     transcript: str | None = None,
     on_error: Callable[[RowError], object] | None = None,
+    max_row_bytes: int | None = None,
+    max_expansion: int | None = None,
 ) -> Iterator[Pair | RedTeamAttempt | Transcript]:
     """Yield the rows of a source one by one, each a `Pair`, a `RedTeamAttempt` or a `Transcript`.
 
@@ -40,9 +45,13 @@ def read(
         transcript: the column of single dialogues, if not ``transcript``.
         on_error: called with the error of each row that cannot be read; then reading goes on. Without it the
             first such row raises.
+        max_row_bytes: as for `turnparse.convert`.
+        max_expansion: likewise.
 
     Raises:
-        SourceError: if the source cannot be opened, or proves damaged.
+        SourceError: if the source cannot be opened.
+        DamagedError: if it proves damaged; the rows before have been yielded.
+        FaultError: if a read fails, or the source is changed meanwhile: what was yielded may be wrong.
         RowError: if a row cannot be read, and there is no *on_error*.
         DialectError: if the dialect cannot be had.
         OptionError: if an option has an unknown value.
@@ -50,7 +59,8 @@ def read(
     columns = Columns.named(chosen, rejected, transcript)
     require_callable(on_error, "on_error")
     # Options are checked at the call, not when the first row is asked for.
-    return _items(source, resolve(dialect), asked(diagnostics), columns, on_error)
+    limits = Limits.of(max_row_bytes, max_expansion)
+    return _items(source, resolve(dialect), asked(diagnostics), columns, on_error, limits=limits)
 
 
 def _items(
@@ -59,9 +69,11 @@ def _items(
     diagnostics: Diagnostics,
     columns: Columns,
     on_error: Callable[[RowError], object] | None,
+    *,
+    limits: Limits,
 ) -> Iterator[Pair | RedTeamAttempt | Transcript]:
-    with open_source(source) as opened:
-        for raw, row in _rows(opened):
+    with open_source(source, limits=limits) as opened:
+        for raw, row in _rows(opened, columns, limits):
             try:
                 origin = Origin(opened.path, raw.line, raw.row)
                 item = recognise(row(), columns, dialect, diagnostics, origin)
@@ -74,19 +86,29 @@ def _items(
                 yield item
 
 
-def _rows(source: Source) -> Iterator[tuple[RawRow, Callable[[], dict[str, Any]]]]:
+def _rows(source: Source, columns: Columns, limits: Limits) -> Iterator[tuple[RawRow, Callable[[], dict[str, Any]]]]:
     """Yield each row as it stands in its source, and what gives it as JSON has it."""
     if source.table is None:
         for raw in source.rows:
-            yield raw, partial(decode, raw.data)
+            yield raw, partial(_decoded, raw, columns)
         return
     from turnparse._table_sources import raw_row, read_batches
 
     number = 0
-    for batch in read_batches(source.table, source.name):
+    for batch in read_batches(source.table, source.name, limits=limits):
+        if isinstance(batch, Chunk):
+            for raw in batch.rows()[0]:
+                yield attrs.evolve(raw, row=number), partial(_decoded, raw, columns)
+                number += 1
+            continue
         for row in batch.to_pylist():
             yield raw_row(row, number), partial(dict, row)
             number += 1
+
+
+def _decoded(raw: RawRow, columns: Columns) -> dict[str, Any]:
+    raw.require_whole()
+    return decode_once(raw.data, columns)
 
 
 def place(error: RowError, raw: RawRow, source: str) -> None:
