@@ -143,6 +143,11 @@ class ArraySplitter:
         bare = text.lstrip()
         return bare, self.line + text.count(b"\n", 0, len(text) - len(bare))
 
+    @property
+    def reached(self) -> int:
+        """The line where the element begins that is not whole yet."""
+        return self._bare()[1] if self._begun is None else self._begun[1]
+
     def _take(self) -> Element | LongElement:
         begun, solid = self._begun, self._solid
         self._size, self._begun = 0, None

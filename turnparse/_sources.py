@@ -451,7 +451,7 @@ def _elements(
                 break
     except DamagedError as error:
         # As of lines, what the damage cuts is lost, and nothing before it.
-        error.line = splitter.line
+        error.line = splitter.reached
         yield from mender.finish()
         raise
     left = list(splitter.finish())
