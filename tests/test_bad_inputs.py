@@ -20,8 +20,8 @@ from click.testing import CliRunner
 
 import turnparse
 from turnparse import DamagedError, IncompleteError, RowError, SourceError
-from turnparse._cli import main
 from turnparse._chunk_columns import ChunkReader
+from turnparse._cli import main
 from written import files_in, read_back, set_aside, zstd
 
 FOLDER = Path(__file__).parent / "bad_inputs"
@@ -56,7 +56,7 @@ class Case:
 
     @property
     def zips(self) -> bool:
-        """Whether the file may be zipped: it is no table, and of no damage that is told by bytes of the file."""
+        """Whether the file may be zipped: it is not zipped yet, and no table."""
         return not self.path.read_bytes().startswith(
             (b"\x1f\x8b", b"(\xb5/\xfd", b"P*M", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
         )
@@ -72,7 +72,13 @@ def _cases() -> list[Case]:
 
 
 CASES = _cases()
-EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.path.name)
+
+
+def _each(cases: list[Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", cases, ids=lambda case: case.path.name)
+
+
+EACH = _each(CASES)
 
 
 class Outcome(NamedTuple):
@@ -98,7 +104,7 @@ def _converted(source: Path, output: Path, **options: Any) -> Outcome:
     assert len(str(failed)) < 1000
     written = read_back(output) if output.exists() else []
     aside = set_aside(output)
-    assert set(files_in(output.parent)) <= {output.name, f"{output.name}.set-aside.jsonl"}
+    assert not any(name.endswith(".part") for name in files_in(output.parent))
     return Outcome(written, aside, summary, EXITS[type(failed)])
 
 
@@ -177,21 +183,17 @@ def test_a_bad_input_is_the_same_however_it_is_read(folder: Path, case: Case) ->
                 assert (_converted(source, output, to=case.to, workers=2), files_in(outputs)) == expected
 
 
-@EACH
+@_each([case for case in CASES if case.zips])
 @pytest.mark.parametrize("zip_up", [gzip.compress, zstd])
 def test_a_bad_input_is_the_same_when_it_is_zipped(folder: Path, case: Case, zip_up: Callable[[bytes], bytes]) -> None:
     """Rows of JSON are the same in a zipped file and a plain one."""
-    if not case.zips:
-        pytest.skip("it is zipped already, or a table")
     with _in(folder, "in", zip_up(case.path.read_bytes())) as (source, outputs):
         _check(case, _converted(source, outputs / "out.jsonl", to=case.to))
 
 
-@EACH
+@_each([case for case in CASES if case.lines])
 def test_a_bad_input_is_the_same_with_other_line_ends(folder: Path, case: Case) -> None:
     """Rows of JSON lines are the same with a carriage return before each line feed."""
-    if not case.lines:
-        pytest.skip("it has no lines")
     data = re.sub(rb"(?<!\r)\n", b"\r\n", case.path.read_bytes())
     with _in(folder, "in", data) as (source, outputs):
         _check(case, _converted(source, outputs / "out.jsonl", to=case.to))
@@ -201,19 +203,20 @@ def test_a_bad_input_is_the_same_with_other_line_ends(folder: Path, case: Case) 
 def test_a_bad_input_is_read_row_by_row(case: Case) -> None:
     """`read` gives as many rows, or more, since it knows no policies, and each error has its code, file and line."""
     errors: list[RowError] = []
-    rows, damage = [], []
+    rows: list[Any] = []
+    damage: list[DamagedError] = []
     try:
         rows.extend(turnparse.read(case.path, on_error=errors.append))
     except DamagedError as error:
         damage = [error] if rows or errors else []
-        assert error.offset <= case.path.stat().st_size
     except SourceError:
         assert case.exit == 2
     unread = {"bad-json", "not-an-object", "no-known-column", "duplicate-key", "wrong-type"}
     expected = [(row["line"], row["codes"][0]) for row in case.set_aside if row["codes"][0] in unread]
 
     assert [(error.line, error.code) for error in errors] == expected
-    assert {error.source for error in errors} <= {str(case.path)}
+    assert {error.source for error in [*errors, *damage]} <= {str(case.path)}
+    assert all(error.offset <= case.path.stat().st_size for error in damage)
     assert len(rows) + len(errors) + len(damage) == case.rows_in
 
 
@@ -226,3 +229,65 @@ def test_the_command_tells_of_a_bad_input(folder: Path, case: Case) -> None:
     assert (done.exit_code, done.exc_info is None or done.exc_info[0] is SystemExit) == (case.exit, True)
     assert "Traceback" not in done.output
     assert ("turnparse: " in done.output) == bool(case.exit)
+
+
+# What is too large to be kept as a file.
+
+
+def _deep(opening: bytes, closing: bytes) -> bytes:
+    return b'{"x": ' + opening * 100_000 + b"1" + closing * 100_000 + b", " + GOOD[1:]
+
+
+GOOD = json.dumps({"chosen": "\n\nHuman: Hi\n\nAssistant: Ho.", "rejected": "\n\nHuman: Hi\n\nAssistant: No."}).encode()
+HUGE = {
+    "lists": (_deep(b"[", b"]"), ["bad-json"]),
+    "objects": (_deep(b'{"a":', b"}"), ["bad-json"]),
+    "lists-without-an-end": (b"[" * 100_000, ["bad-json"]),
+    "objects-without-an-end": (b'{"a":' * 100_000, ["bad-json"]),
+    "closing-brackets": (b"]" * 100_000, ["bad-json"]),
+    "digits": (b'{"x": ' + b"1" * 100_000 + b", " + GOOD[1:], []),
+    "digits-for-text": (b'{"chosen": ' + b"1" * 100_000 + b', "rejected": "a"}', ["wrong-type"]),
+    "digits-of-an-exponent": (b'{"x": 1e' + b"9" * 100_000 + b", " + GOOD[1:], []),
+    "backslashes": (b'{"x": "' + b"\\" * 100_001 + b'", ' + GOOD[1:], ["bad-json"]),
+    "keys": (b"{" + b"".join(b'"k%d": 1, ' % n for n in range(20_000)) + GOOD[1:], []),
+    "keys-all-the-same": (b"{" + b'"k": 1, ' * 20_000 + GOOD[1:], []),
+    "text-key-many-times": (b"{" + b'"chosen": "a", ' * 20_000 + GOOD[1:], ["duplicate-key"]),
+    "name-of-a-key": (b'{"' + b"k" * 1_000_000 + b'": 1}', ["no-known-column"]),
+    "escape-codes": (b'{"' + b"\\u001b[2J" * 50_000 + b'": 1}', ["no-known-column"]),
+    "spaces": (GOOD[:-1] + b" " * 1_000_000 + b"}", []),
+    "word": (b"x" * 1_000_000, ["bad-json"]),
+}
+"""{name: (a line, the codes of the row that it is, none if it is written)}."""
+
+
+@pytest.mark.parametrize("name", HUGE)
+@pytest.mark.parametrize("as_array", [False, True])
+def test_a_huge_row_costs_no_neighbour(folder: Path, name: str, *, as_array: bool) -> None:
+    """A row that is deep or long beyond reason is told apart from its neighbours, in lines and in an array."""
+    row, codes = HUGE[name]
+    if as_array and ("without-an-end" in name or "closing" in name):
+        pytest.skip("such a row is not one element")
+    data = b"[" + b",\n".join([GOOD, row, GOOD]) + b"]" if as_array else b"\n".join([GOOD, row, GOOD])
+    with _in(folder, "in", data) as (source, outputs):
+        found = _converted(source, outputs / "out.jsonl")
+        with mock.patch.object(ChunkReader, "_at_once", return_value=None):
+            assert _converted(source, outputs / "out.jsonl") == found
+        for ending in ("jsonl", "parquet"):
+            _converted(source, outputs / f"out.{ending}", keep_columns=True)
+
+    assert [(one["line"], one["codes"]) for one in found.aside] == [(2, codes)] * bool(codes)
+    assert len(found.written) == 3 - bool(codes)
+    assert all(len(one["message"]) <= 400 and one["message"].isprintable() for one in found.aside)
+
+
+def test_the_figures_of_the_readme_are_those_of_the_corpus(folder: Path) -> None:
+    """The README says how many cases there are, and how many rows come in, out and aside, as counted from the files written."""
+    rows_in = rows_out = aside = 0
+    for case in CASES:
+        with _in(folder, case.path.name, case.path.read_bytes()) as (source, outputs):
+            found = _converted(source, outputs / "out.jsonl", to=case.to)
+        rows_in, rows_out, aside = rows_in + case.rows_in, rows_out + len(found.written), aside + len(found.aside)
+    lost = rows_in - rows_out - aside
+
+    assert lost == 0
+    assert f"| {len(CASES)} | {rows_in:,} | {rows_out:,} | {aside:,} | {lost} |" in README.read_text()
