@@ -282,9 +282,11 @@ def _misfits(converter: BatchConverter, judged: Judged, layout: Layout) -> dict[
                 misfits[index] = unread(wrong_type("red_team_member_id", number, "a number of 64 bits"))
     if not converter.job.keep_columns or judged.originals is None:
         return misfits
+    # To ask a schema for its names makes a list of them each time.
+    names = frozenset(layout.schema.names)
     for index, kept in zip(order, _kept(converter, judged, np.array(order, np.int64)), strict=True):
         for name, value in kept.items():
-            if name in layout.schema.names and name not in types:
+            if name in names and name not in types:
                 continue  # a clash, which is counted as one
             kind = types.get(name)
             if kind is None:
