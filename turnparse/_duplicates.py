@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from turnparse._errors import RowError, escape
@@ -12,6 +12,21 @@ from turnparse._json_values import on_a_fresh_stack
 
 STRINGS: Final = re.compile(rb""""([^"\\]*+(?:\\.[^"\\]*+)*+)"[ \t\r\n]*+(:)?""", re.DOTALL)
 """Each string of sound JSON, and a colon if it is a key."""
+
+
+SPACED: Final = re.compile(rb'"[ \t\r\n]+:')
+"""A key that does not stand right before its colon."""
+
+
+def may_repeat(data: bytes, row: Mapping[str, Any]) -> bool:
+    """Tell whether a key may stand twice in an object of JSON, at any depth: hardly ever where it does not.
+
+    Args:
+        data: the object, known to be sound.
+        row: the same, decoded.
+    """
+    # If the text has no more keys than were decoded, each stands once.
+    return data.count(b'":') != _count(row) or SPACED.search(data) is not None
 
 
 def require_once(data: bytes, keys: Collection[str] | None) -> None:
@@ -25,7 +40,6 @@ def require_once(data: bytes, keys: Collection[str] | None) -> None:
         RowError: if one does.
     """
     spelt = [key for key, colon in STRINGS.findall(data) if colon]
-    # Most rows have each key once, and spell it without escapes: of these no object is made.
     if len(set(spelt)) == len(spelt) and not any(b"\\" in key for key in spelt):
         return
     try:
@@ -37,6 +51,20 @@ def require_once(data: bytes, keys: Collection[str] | None) -> None:
     if found is not None:
         msg = f"expected each key once, found {escape(found)!r} twice; leave one of them"
         raise RowError(msg, code="duplicate-key")
+
+
+def _count(row: Mapping[str, Any]) -> int:
+    """Return how many keys there are in *row*, at any depth."""
+    count = 0
+    waiting: list[Any] = [row]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            count += len(value)
+            waiting += [inner for inner in value.values() if isinstance(inner, (dict, list))]
+        else:
+            waiting += [inner for inner in value if isinstance(inner, (dict, list))]
+    return count
 
 
 SHALLOW: Final = 100

@@ -9,7 +9,7 @@ from typing import Any, Final
 import attrs
 
 from turnparse._dialect import Dialect
-from turnparse._duplicates import require_once
+from turnparse._duplicates import may_repeat, require_once
 from turnparse._errors import OptionError, RowError, escape, require_str
 from turnparse._json_values import exactly
 from turnparse._model import Diagnostics, Origin, Pair, Transcript
@@ -115,7 +115,8 @@ def decode_once(data: bytes, columns: Columns, *, every: bool = False) -> dict[s
         RowError: as `decode`; or if one does.
     """
     row = decode(data)
-    require_once(data, None if every else columns.looked_at(row))
+    if may_repeat(data, row):
+        require_once(data, None if every else columns.looked_at(row))
     return row
 
 
