@@ -56,12 +56,19 @@ def _same_in_every_reader(folder: Path, data: bytes, size: int, **options: Any) 
     expected = _outcome(folder, data, workers=1, **options)
     with mock.patch.object(ChunkReader, "_at_once", return_value=None):
         assert _outcome(folder, data, **options) == expected
-    for zip_up in (gzip.compress, zstd):
-        assert _outcome(folder, zip_up(data), **options) == expected
-        with mock.patch("turnparse._sources.CHUNK", size):
-            assert _outcome(folder, zip_up(data), workers=4, **options) == expected
     with mock.patch("turnparse._sources.CHUNK", size):
         assert _outcome(folder, data, workers=2, **options) == expected
+    # A byte of a zipped file is another one.
+    expected = _without_offsets(expected)
+    for zip_up in (gzip.compress, zstd):
+        assert _without_offsets(_outcome(folder, zip_up(data), **options)) == expected
+        with mock.patch("turnparse._sources.CHUNK", size):
+            assert _without_offsets(_outcome(folder, zip_up(data), workers=4, **options)) == expected
+
+
+def _without_offsets(found: tuple[dict[str, bytes], dict[str, Any]]) -> tuple[dict[str, bytes], dict[str, Any]]:
+    files, counts = found
+    return {name: re.sub(rb'\(byte [\d,]+\)","offset":\d+', b"", held) for name, held in files.items()}, counts
 
 
 # One verdict, whoever reads.

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from turnparse._limits import KEPT
+
 Element = tuple[bytes, int]
 """The text of an element without surrounding white space, and the 1-based line where it starts."""
 
@@ -129,9 +131,12 @@ class ArraySplitter:
                 return
             self.line += bare.count(b"\n") + line - self.line
             # One byte more than may be there tells that it is too long, if it is no white space.
-            self._begun, self._parts = (bare[: self.limit + 1], line), []
+            self._begun, self._parts = (bare[: max(self.limit, KEPT) + 1], line), []
             self._solid = len(bare.rstrip())
             return
+        begun, line = self._begun
+        if len(begun) <= KEPT:
+            self._begun = (begun + text[: KEPT + 1], line)
         if solid := len(text.rstrip()):
             self._solid = self._size + solid
         self._size += len(text)
@@ -152,7 +157,8 @@ class ArraySplitter:
         begun, solid = self._begun, self._solid
         self._size, self._begun = 0, None
         if begun is not None:
-            return LongElement(*begun, solid) if solid > self.limit else (begun[0][:solid], begun[1])
+            text, line = begun[0][:solid], begun[1]
+            return LongElement(text, line, solid) if solid > self.limit else (text, line)
         bare, line = self._bare()
         self.line = line + bare.count(b"\n")
         self._parts = []

@@ -12,6 +12,9 @@ MAX_ROW_BYTES: Final = 1 << 28
 """A row takes up to eight times its size while it is converted (tests/test_memory.py), so one of 256 MiB takes 2 GiB. It is
 some forty million words: no model reads so many."""
 
+KEPT: Final = 1 << 16
+"""Bytes that are kept of a row that is too long."""
+
 MAX_EXPANSION: Final = 1000
 """What text there is unzips to 3 to 30 times its bytes, and one row over and over to some hundred times; of gzip 1,032 is the
 most that there can be, of zstd a hundred times that."""

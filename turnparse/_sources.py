@@ -16,7 +16,7 @@ import attrs
 
 from turnparse._errors import DamagedError, FaultError, RowError, SourceError, escape, require_path
 from turnparse._json_array import ArraySplitter, Element, LongElement, Mender
-from turnparse._limits import USUAL, Limits
+from turnparse._limits import KEPT, USUAL, Limits
 from turnparse._streams import CHUNK, LONGEST_MAGIC, Counted, Watched, damaged, is_table, reason, unzipped
 
 STDIN: Final = "-"
@@ -31,8 +31,6 @@ OTHER_ENCODINGS: Final = {
 }
 """{an encoding that is not read: what a file in it begins with}: a byte order mark and a plain character, or two of those that
 begin JSON."""
-KEPT: Final = 1 << 16
-"""Bytes that are kept of a row that is too long."""
 SPACES: Final = re.compile(rb"\s*")
 LINE_FEEDS: Final = re.compile(rb"\n+")
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from turnparse._errors import SourceError, escape
 from turnparse._json_values import as_json
-from turnparse._limits import USUAL, Limits
-from turnparse._sources import KEPT, Chunk, RawRow
+from turnparse._limits import KEPT, USUAL, Limits
+from turnparse._sources import Chunk, RawRow
 from turnparse._streams import ARROW_MAGIC, LONGEST_MAGIC, PARQUET_MAGIC, Watched, damaged, reason
 
 BATCH_BYTES: Final = 1 << 21
