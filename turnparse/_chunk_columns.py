@@ -136,7 +136,6 @@ class ChunkReader:
             self.job.keep_columns
             or self.job.back is not None
             or self._schema is None
-            or chunk.is_cut
             or len(chunk.data) > LARGEST
             or chunk.data.endswith(b"\r")
         ):
