@@ -35,8 +35,11 @@ ODD_MARKERS = [
 ]
 """What is nearly a marker."""
 
-ANNOUNCEMENTS = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xef\xbb\xbf", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
-"""What at the start of a file announces something else than lines of text: gzip, zstd, a byte order mark, tables."""
+ANNOUNCEMENTS = (
+    *(b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\xef\xbb\xbf", b"PAR1", b"ARROW1", b"\xff\xff\xff\xff"),
+    *(b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff", b"{\0", b"[\0", b"\0{", b"\0["),
+)
+"""What at the start of a file announces something else than lines of text: gzip, zstd, byte order marks, tables, UTF-16."""
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 """Every `str` there is, lone surrogates included."""

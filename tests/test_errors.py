@@ -19,8 +19,10 @@ import turnparse
 from strategies import ANY_TEXT, JSON_VALUES, TEXT
 from turnparse import (
     ArgumentError,
+    DamagedError,
     Dialect,
     DialectError,
+    FaultError,
     IncompleteError,
     OptionError,
     OutputError,
@@ -61,6 +63,8 @@ def _errors() -> list[TurnparseError]:
         RenderError("expected a, found b", index=2, offset=6),
         RowError("expected a, found b", code="bad-json", raw=b"\xff", **PLACE),
         SourceError("expected a, found b", **PLACE),
+        DamagedError("expected a, found b", offset=8, **PLACE),
+        FaultError("expected a, found b", **PLACE),
         OutputError("expected a, found b", **PLACE),
         IncompleteError("expected a, found b", Summary(rows_in=3, rows_out=3)),
     ]
@@ -114,6 +118,8 @@ def test_an_error_says_what_it_is_about(error: TurnparseError) -> None:
         (RenderError, ValueError),
         (RowError, ValueError),
         (SourceError, OSError),
+        (DamagedError, OSError),
+        (FaultError, OSError),
         (OutputError, OSError),
         (IncompleteError, RuntimeError),
     ],

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 import turnparse
 from strategies import ANNOUNCEMENTS, JSON_VALUES
 from turnparse import SourceError
-from turnparse._json_array import ArraySplitter, Element
+from turnparse._json_array import ArraySplitter, Element, LongElement
 from turnparse._sources import RawRow, open_source
 
 BOM = b"\xef\xbb\xbf"
@@ -74,10 +74,10 @@ def _texts(path: Path) -> list[bytes]:
     return [row.data for row in _cut(path)[0]]
 
 
-def _fed(pieces: list[bytes]) -> tuple[list[Element], bytes, bool]:
+def _fed(pieces: list[bytes]) -> tuple[list[Element | LongElement], bytes, bool]:
     """Return what a splitter makes of *pieces*: the elements, what comes after the array, whether it was closed."""
     splitter, waiting = ArraySplitter(1), iter(pieces)
-    elements: list[Element] = []
+    elements: list[Element | LongElement] = []
     for piece in waiting:
         elements += splitter.feed(piece)
         if splitter.closed:
@@ -175,14 +175,14 @@ def test_an_array_in_pieces_is_the_array_whole(data: st.DataObject) -> None:
     pieces = data.draw(pieces_of(text))
 
     assert _fed(pieces) == _fed([text]) == (elements, b"", True)
-    assert [json.loads(element) for element, _ in elements] == json.loads(text)
+    assert [json.loads(element[0]) for element in elements] == json.loads(text)
 
 
 def test_an_array_can_be_cut_at_every_position() -> None:
     """Each of the two-piece cuts of an array with brackets, quotes and escapes in its strings gives its elements."""
     whole = _fed([ARRAY])
-    assert [json.loads(element) for element, _ in whole[0]] == json.loads(ARRAY)
-    assert [line for _, line in whole[0]] == [1, 3, 3, 3, 3, 4, 4]
+    assert [json.loads(element[0]) for element in whole[0]] == json.loads(ARRAY)
+    assert [element[1] for element in whole[0]] == [1, 3, 3, 3, 3, 4, 4]
 
     wrong = [at for at in range(len(ARRAY) + 1) if _fed([ARRAY[:at], ARRAY[at:]]) != whole]
     assert wrong == []
@@ -201,7 +201,7 @@ def test_what_is_no_array_is_cut_alike_in_pieces(data: st.DataObject) -> None:
 def test_damaged_text_is_not_lost(text: bytes) -> None:
     """What stands in a text that only begins like an array is in an element or in the rest, brackets of objects too."""
     elements, rest, _ = _fed([text])
-    kept = b"".join(element for element, _ in elements) + rest
+    kept = b"".join(element[0] for element in elements) + rest
 
     assert sorted(kept.translate(None, b" \n,[]")) == sorted(text.translate(None, b" \n,[]"))
 

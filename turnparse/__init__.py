@@ -21,7 +21,9 @@ from turnparse._diagnose import Diagnostic
 from turnparse._dialect import Dialect
 from turnparse._errors import (
     ArgumentError,
+    DamagedError,
     DialectError,
+    FaultError,
     IncompleteError,
     OptionError,
     OutputError,
@@ -46,9 +48,11 @@ __all__ = [
     "CODES",
     "ArgumentError",
     "Code",
+    "DamagedError",
     "Diagnostic",
     "Dialect",
     "DialectError",
+    "FaultError",
     "IncompleteError",
     "Message",
     "OptionError",

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from turnparse._batches import METADATA_TYPES, BatchConverter, Judged, rows_of
+from turnparse._batches import METADATA_TYPES, BatchConverter, Judged
 from turnparse._buffers import Places
 from turnparse._cell_columns import array_of, build, type_of
 from turnparse._cells import Writing
@@ -21,6 +21,7 @@ from turnparse._job import Judgement, unread
 from turnparse._parts import Parts, ReadRows
 from turnparse._red_team import RedTeamAttempt, wrong_type
 from turnparse._sources import FirstRead
+from turnparse._table_sources import rows_of
 
 ROWS_PER_SLICE: Final = 32
 """A batch that its odd rows cut into slices shorter than this is put in order by copying: slices have a cost each."""
@@ -299,9 +300,11 @@ def _misfits(converter: BatchConverter, judged: Judged, layout: Layout) -> dict[
                 misfits[index] = unread(wrong_type("red_team_member_id", number, "a number of 64 bits"))
     if not converter.job.keep_columns or judged.originals is None:
         return misfits
+    # To ask a schema for its names makes a list of them each time.
+    names = frozenset(layout.schema.names)
     for index, kept in zip(order, _kept(converter, judged, np.array(order, np.int64)), strict=True):
         for name, value in kept.items():
-            if name in layout.schema.names and name not in types:
+            if name in names and name not in types:
                 continue  # a clash, which is counted as one
             kind = types.get(name)
             if kind is None:

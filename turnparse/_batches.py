@@ -26,6 +26,7 @@ from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT
 from turnparse._render import render
 from turnparse._rule_columns import broken_by
 from turnparse._summary import Summary
+from turnparse._table_sources import row_of, rows_of
 from turnparse._target import Kind, kind_of
 from turnparse._token_columns import rows_with_tokens
 
@@ -484,32 +485,6 @@ class BatchConverter:
             else:
                 return None
         return found
-
-
-def rows_of(batch: Any) -> list[dict[str, Any]]:
-    """Return the rows of *batch* as Python has them; what Python has no type for as text."""
-    try:
-        rows: list[dict[str, Any]] = batch.to_pylist()
-    except (ValueError, OverflowError, pa.ArrowException):
-        return [row_of(batch, index) for index in range(len(batch))]
-    return rows
-
-
-def row_of(batch: Any, index: int) -> dict[str, Any]:
-    """Return row *index* of *batch* as Python has it; what Python has no type for as text."""
-    return {name: _value(column[index]) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
-
-
-def _value(scalar: Any) -> Any:
-    try:
-        return scalar.as_py()
-    except (ValueError, OverflowError, pa.ArrowException):
-        # A time in nanoseconds, or beyond the year 9999; a struct with a field name twice.
-        try:
-            return scalar.cast(pa.string()).as_py()
-        except (ValueError, pa.ArrowException):
-            # Not even as text where its time zone is unknown here.
-            return str(getattr(scalar, "value", scalar.type))
 
 
 def _has_null_items(column: Any) -> bool:

@@ -17,14 +17,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from turnparse._batches import METADATA_TYPES, Original, Originals, row_of, rows_of
+from turnparse._batches import METADATA_TYPES, Original, Originals
 from turnparse._buffers import Bytes, Literals, Mask, Places
 from turnparse._errors import RowError
 from turnparse._job import Job
 from turnparse._red_team import KEYS, MISSPELT, TRANSCRIPT
 from turnparse._set_aside import as_first_read, decoded
 from turnparse._sources import Chunk, FirstRead, RawRow
-from turnparse._table_sources import raw_row
+from turnparse._table_sources import raw_row, row_of, rows_of
 
 MOST_BRACKETS: Final = 900
 """Opening brackets that a line of a clean chunk may have at most. `decode` refuses what is nested a thousand levels deep,
@@ -90,9 +90,10 @@ class _Decoded:
     """Raw rows as JSON has them, each decoded only when asked for: a verdict never hangs on a row's neighbours."""
 
     raw: Sequence[RawRow] | _Lines
+    job: Job
 
     def __getitem__(self, index: int) -> Original:
-        return _decoded(self.raw[index])
+        return _decoded(self.raw[index], self.job)
 
 
 @attrs.frozen
@@ -158,11 +159,11 @@ class ChunkReader:
         batch = table.select(names).combine_chunks().to_batches()[0]
         if chunk.elements is not None:
             numbers = np.array([row.line for row in chunk.elements], np.int64)
-            return ChunkColumns(batch, numbers, chunk.elements, _Decoded(chunk.elements))
+            return ChunkColumns(batch, numbers, chunk.elements, _Decoded(chunk.elements, self.job))
         begins = np.append(0, ends[:-1] + 1)
         lines = chunk.line + np.arange(len(ends), dtype=np.int64)
         raw = _Lines(data, begins, ends, chunk.line)
-        return ChunkColumns(batch, lines, raw, _Decoded(raw))
+        return ChunkColumns(batch, lines, raw, _Decoded(raw, self.job))
 
     def _parsed(self, data: bytes) -> Any:
         try:
@@ -199,7 +200,7 @@ class ChunkReader:
         """Return the rows of any chunk, each decoded by itself."""
         found, blank = chunk.rows()
         rows = [as_first_read(row, self.job.columns) for row in found]
-        originals = [_decoded(row) for row in rows]
+        originals = [_decoded(row, self.job) for row in rows]
         columns = self.job.columns
         kinds: list[tuple[str, ...]] = [(columns.chosen, columns.rejected)]
         if not self.job.target.metadata:
@@ -214,6 +215,7 @@ class ChunkReader:
             for name in kind
         ]
         batch = pa.RecordBatch.from_arrays([pa.array(column, pa.large_string()) for column in texts], names=list(kind))
+        # One of a table that is too long has no line.
         lines = np.array([row.line or 0 for row in rows], np.int64)
         return ChunkColumns(batch, lines, rows, originals, blank)
 
@@ -230,9 +232,10 @@ def _is_utf8(name: str) -> bool:
     return not any(0xD800 <= ord(char) < 0xE000 for char in name)  # noqa: PLR2004  # surrogates
 
 
-def _decoded(row: RawRow) -> Original:
+def _decoded(row: RawRow, job: Job) -> Original:
     try:
-        return decoded(row)
+        # What travels along, and what is read from messages, may be at any depth.
+        return decoded(row, job.columns, every=job.keep_columns or job.back is not None)
     except RowError as error:
         return error
 

@@ -18,6 +18,7 @@ from turnparse._codes import CODES, PRESETS
 from turnparse._convert import convert as convert_sources
 from turnparse._dialect import DEFAULT, Dialect, resolve, shipped_names
 from turnparse._errors import DialectError, IncompleteError, OptionError, SourceError, TurnparseError, escape
+from turnparse._limits import MAX_EXPANSION, MAX_ROW_BYTES
 from turnparse._markers import ROLES
 from turnparse._shards import shards_of
 from turnparse._sinks import FORMATS
@@ -185,6 +186,22 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     f"the same as --policy {CONTROL_POLICY}=...",
 )
 @click.option("--set-aside", help="A file for rows that are not written. [default: OUTPUT.set-aside.jsonl]")
+@click.option(
+    "--max-row-bytes",
+    type=click.IntRange(1),
+    metavar="N",
+    default=MAX_ROW_BYTES,
+    show_default=True,
+    help="Set longer rows aside.",
+)
+@click.option(
+    "--max-expansion",
+    type=click.IntRange(1),
+    metavar="N",
+    default=MAX_EXPANSION,
+    show_default=True,
+    help="Read no more than so many times its own bytes from a compressed file, beyond 64 MiB.",
+)
 @click.option("--summary", help="A file for the summary as JSON.")
 @click.option("--force", is_flag=True, help="Write over outputs that are there.")
 @click.option(

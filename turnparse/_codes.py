@@ -201,6 +201,9 @@ _TABLE: Final = (
         "row",
         "The row's messages would read back as others if they were written as a transcript: a content holds a marker.",
     ),
+    _always("duplicate-key", "row", "A key that is read, or travels along, stands twice in the row."),
+    _always("row-too-long", "row", "The row is longer than --max-row-bytes; only its beginning is kept."),
+    _always("source-damaged", "row", "Not a row, but the place from which on its source cannot be read."),
     _always("wrong-type", "row", "A column that is read holds a value of another type."),
     _always(
         "column-mismatch",

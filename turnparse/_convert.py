@@ -8,9 +8,12 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+import attrs
+
 from turnparse._dialect import DEFAULT, Dialect
 from turnparse._errors import IncompleteError, OptionError, require_callable
 from turnparse._job import Job
+from turnparse._limits import Limits
 from turnparse._model import Diagnostics
 from turnparse._shards import shards_of
 from turnparse._side_files import side_paths, write_side_files
@@ -59,6 +62,8 @@ def convert(
     force: bool = False,
     resume: bool = False,
     manifest: bool = True,
+    max_row_bytes: int | None = None,
+    max_expansion: int | None = None,
     on_bytes: Callable[[int], object] | None = None,
 ) -> Summary:
     """Convert sources to the format of one consumer; every row is written or set aside with its reason.
@@ -100,6 +105,10 @@ def convert(
             not disturbed.
         manifest: whether to write one, last of all: beside a file, with ``.manifest.json`` after its name, or
             ``turnparse-manifest.json`` in a folder. It is what *resume* reads.
+        max_row_bytes: how many bytes a row may have, 256 MiB if not named: a longer one is set aside, with its beginning. While it is
+            converted a row takes up to eight times its size. Of a table it is Arrow's bytes that count.
+        max_expansion: how many times its own bytes a compressed file may unzip to, 1,000 if not named; what would come after
+            is not read. The first 64 MiB are free.
         on_bytes: called with the number of bytes read, as they are read; never by two threads at once.
 
     Returns:
@@ -114,8 +123,9 @@ def convert(
         DialectError: if the dialect cannot be had.
         SourceError: if no source can be read; then nothing is written.
         OutputError: if an output cannot be written; then nothing is left of it.
-        IncompleteError: if all that could be written was, but something could not: a source that proved damaged, or
-            rows to set aside and no file for them. It holds the summary.
+        IncompleteError: if all that could be written was, but something could not: what is left of a source that proved damaged, any
+            of one of which a read failed or that was changed meanwhile, or rows to set aside and no file for them. It holds
+            the summary.
     """
     job = Job.of(
         to=to, preset=preset, policies=policies, dialect=dialect, diagnostics=diagnostics, side=side, chosen=chosen,
@@ -124,6 +134,7 @@ def convert(
     )  # fmt: skip
     require_callable(on_bytes, "on_bytes")
     threads = checked_workers(workers)
+    limits = Limits.of(max_row_bytes, max_expansion)
     counted = checked_summary(summary)
     if resume and not manifest:
         raise OptionError("expected a manifest to resume from, found that it is left out; leave out resume, or keep it")
@@ -135,11 +146,13 @@ def convert(
     from turnparse._manifest import Manifest, options_digest
     from turnparse._run import run
 
-    record = None if told is None else Manifest(told, options_digest(job, {}), replace=force or resume)
+    record = (
+        None if told is None else Manifest(told, options_digest(job, attrs.asdict(limits)), replace=force or resume)
+    )
     converter = BatchConverter(job)
     warn_if_slow(converter)
     try:
-        counts, failures = run(converter, tasks, threads, _locked(on_bytes), record, resume=resume)
+        counts, failures = run(converter, tasks, threads, _locked(on_bytes), limits, manifest=record, resume=resume)
         write_side_files(job.target, [task.out.name for task in tasks if task.out.committed])
         if counted is not None:
             _write_summary(counted, counts)

@@ -142,6 +142,31 @@ class SourceError(TurnparseError, OSError):
     __str__ = TurnparseError.__str__
 
 
+class DamagedError(SourceError):
+    """A source is not what it set out to be from some byte on; the rows before are sound.
+
+    Attributes:
+        offset: the 0-based byte of the file where that shows, as it is stored: of a compressed one, before it is unzipped.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        offset: int,
+        source: str | None = None,
+        row: int | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(message, source=source, row=row, line=line, column=column)
+        self.offset = offset
+
+
+class FaultError(SourceError):
+    """A source could not be read though nothing need be wrong with it: a read failed, or it was changed meanwhile."""
+
+
 class OutputError(TurnparseError, OSError):
     """An output cannot be written; nothing is left of it."""
 

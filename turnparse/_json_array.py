@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
+
+from turnparse._limits import KEPT
 
 Element = tuple[bytes, int]
 """The text of an element without surrounding white space, and the 1-based line where it starts."""
+
+
+class LongElement(NamedTuple):
+    """An element that is too long.
+
+    Attributes:
+        begun: its text as far as it was kept.
+        line: the 1-based line where it starts.
+        size: how many bytes it has, without surrounding white space.
+    """
+
+    begun: bytes
+    line: int
+    size: int
 
 
 class ArraySplitter:
@@ -17,7 +34,12 @@ class ArraySplitter:
     It looks at brackets, quotes and line feeds only, so an element that is not JSON costs only itself as long as its
     brackets and quotes are balanced. A line feed ends a string, since JSON allows none inside one.
 
+    Args:
+        line: the 1-based line where the text begins.
+        limit: how many bytes an element may have; of a longer one only so many are held.
+
     Attributes:
+        limit: the same.
         line: the 1-based line that has been come to.
         closed: whether the array's closing bracket has been seen.
         commas: how many commas stood between elements.
@@ -26,18 +48,22 @@ class ArraySplitter:
     _OUTSIDE: Final = re.compile(rb'["\[\]{},]')
     _INSIDE: Final = re.compile(rb'["\\\n]')
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, line: int, limit: int = sys.maxsize) -> None:
         self.line = line
+        self.limit = limit
         self.closed = False
         self._left = b"", 0
         self.commas = 0
         self._parts: list[bytes] = []
+        self._size = 0
+        self._begun: Element | None = None
+        self._solid = 0
         self._depth = 0
         self._in_string = False
         self._escaped = False
         self._awaits_element = False
 
-    def feed(self, data: bytes, begin: int = 0) -> Iterator[Element]:
+    def feed(self, data: bytes, begin: int = 0) -> Iterator[Element | LongElement]:
         """Yield the elements that end in *data*, from *begin* on, the next piece of the text."""
         position = begin
         if self._escaped and data:
@@ -45,7 +71,7 @@ class ArraySplitter:
         while not self.closed:
             match = (self._INSIDE if self._in_string else self._OUTSIDE).search(data, position)
             if match is None:
-                self._parts.append(data[begin:])
+                self._add(data[begin:])
                 return
             token, position = match[0], match.end()
             if self._in_string:
@@ -59,14 +85,14 @@ class ArraySplitter:
             elif token in b"[{":
                 self._depth += 1
                 if self._depth == 1:
-                    self._parts.append(data[begin : match.start()])
+                    self._add(data[begin : match.start()])
                     self._take()
                     begin = position
             elif self._depth > 1 or token == b"]":
                 self._depth -= token in b"]}"
                 self.closed = self._depth == 0
             if not self._in_string and (self.closed or (token == b"," and self._depth == 1)):
-                self._parts.append(data[begin : match.start()])
+                self._add(data[begin : match.start()])
                 begin = position
                 element = self._take()
                 # Between two commas, or a comma and the end, JSON wants an element: an empty one is one gone wrong.
@@ -94,26 +120,66 @@ class ArraySplitter:
         """Take what comes after the rest."""
         self._left = self.rest + data, 0
 
-    def reopen(self) -> Iterator[Element]:
+    def reopen(self) -> Iterator[Element | LongElement]:
         """Go on after a bracket that did not close the array, since a comma or another bracket follows it."""
         data, begin = self._left
         self._left = b"", 0
         self.closed, self._depth = False, 1
-        self._parts.append(b"]")
+        self._add(b"]")
         yield from self.feed(data, begin)
 
-    def finish(self) -> Iterator[Element]:
+    def finish(self) -> Iterator[Element | LongElement]:
         """Yield what is left of an element when the text ends before the array does."""
         element = self._take()
         if element[0]:
             yield element
 
-    def _take(self) -> Element:
-        text = b"".join(self._parts)
-        self._parts = []
-        bare = text.lstrip()
-        line = self.line + text.count(b"\n", 0, len(text) - len(bare))
+    def _add(self, text: bytes) -> None:
+        """Add *text* to the element that is not whole yet; beyond the limit, to its size only."""
+        if self._begun is None:
+            self._parts.append(text)
+            self._size += len(text)
+            if self._size <= self.limit:
+                return
+            bare, line = self._bare()
+            self._size = len(bare)
+            if len(bare) <= self.limit:
+                # There was white space before it.
+                self.line, self._parts = line, [bare]
+                return
+            self.line += bare.count(b"\n") + line - self.line
+            # One byte more than may be there tells that it is too long, if it is no white space.
+            self._begun, self._parts = (bare[: max(self.limit, KEPT) + 1], line), []
+            self._solid = len(bare.rstrip())
+            return
+        begun, line = self._begun
+        if len(begun) <= KEPT:
+            self._begun = (begun + text[: KEPT + 1], line)
+        if solid := len(text.rstrip()):
+            self._solid = self._size + solid
+        self._size += len(text)
         self.line += text.count(b"\n")
+
+    def _bare(self) -> Element:
+        """Return what is held without white space before it, and the line where it starts."""
+        text = b"".join(self._parts)
+        bare = text.lstrip()
+        return bare, self.line + text.count(b"\n", 0, len(text) - len(bare))
+
+    @property
+    def reached(self) -> int:
+        """The line where the element begins that is not whole yet."""
+        return self._bare()[1] if self._begun is None else self._begun[1]
+
+    def _take(self) -> Element | LongElement:
+        begun, solid = self._begun, self._solid
+        self._size, self._begun = 0, None
+        if begun is not None:
+            text, line = begun[0][:solid], begun[1]
+            return LongElement(text, line, solid) if solid > self.limit else (text, line)
+        bare, line = self._bare()
+        self.line = line + bare.count(b"\n")
+        self._parts = []
         return bare.rstrip(), line
 
 
@@ -130,10 +196,14 @@ class Mender:
         self._size = 0
         self._common: set[str] = set()
 
-    def take(self, element: Element) -> Iterator[Element]:
+    def take(self, element: Element | LongElement) -> Iterator[Element | LongElement]:
         """Yield what is sure now that *element* has come."""
         import orjson
 
+        if isinstance(element, LongElement):
+            yield from self._given_back(last=False)
+            yield element
+            return
         text, _ = element
         try:
             value = orjson.loads(text)

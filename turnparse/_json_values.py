@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 Value = TypeVar("Value")
@@ -36,9 +37,17 @@ def _loaded(data: bytes) -> Any:
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not JSON")
 
-    value = json.loads(data.decode("utf-8"), parse_constant=refuse)
-    json.dumps(value, ensure_ascii=False).encode("utf-8")
+    value = json.loads(data.decode("utf-8"), parse_constant=refuse, parse_int=_integer)
+    json.dumps(value, ensure_ascii=False, default=as_json).encode("utf-8")
     return value
+
+
+def _integer(digits: str) -> int | Decimal:
+    """Return an integer; of so many digits that Python makes no `int` of them (4,300) a decimal number, which is as exact."""
+    try:
+        return int(digits)
+    except ValueError:
+        return Decimal(digits)
 
 
 def dumped(record: Any) -> bytes:

@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import attrs
+
 from turnparse._dialect import DEFAULT, Dialect, resolve
 from turnparse._errors import RowError, escape, require_callable
+from turnparse._limits import Limits
 from turnparse._model import Diagnostics, Origin, Pair, Transcript
 from turnparse._parse import asked
 from turnparse._red_team import RedTeamAttempt
 from turnparse._rows import Columns, recognise
 from turnparse._set_aside import as_first_read, decoded
-from turnparse._sources import RawRow, Source, open_source
+from turnparse._sources import Chunk, RawRow, Source, open_source
 
 
 def read(
@@ -26,6 +29,8 @@ def read(
     rejected: str | None = None,
     transcript: str | None = None,
     on_error: Callable[[RowError], object] | None = None,
+    max_row_bytes: int | None = None,
+    max_expansion: int | None = None,
 ) -> Iterator[Pair | RedTeamAttempt | Transcript]:
     """Yield the rows of a source one by one, each a `Pair`, a `RedTeamAttempt` or a `Transcript`.
 
@@ -41,9 +46,13 @@ def read(
         transcript: the column of single dialogues, if not ``transcript``.
         on_error: called with the error of each row that cannot be read; then reading goes on. Without it the
             first such row raises.
+        max_row_bytes: as for `turnparse.convert`.
+        max_expansion: likewise.
 
     Raises:
-        SourceError: if the source cannot be opened, or proves damaged.
+        SourceError: if the source cannot be opened.
+        DamagedError: if it proves damaged; the rows before have been yielded.
+        FaultError: if a read fails, or the source is changed meanwhile: what was yielded may be wrong.
         RowError: if a row cannot be read, and there is no *on_error*.
         DialectError: if the dialect cannot be had.
         OptionError: if an option has an unknown value.
@@ -51,7 +60,8 @@ def read(
     columns = Columns.named(chosen, rejected, transcript)
     require_callable(on_error, "on_error")
     # Options are checked at the call, not when the first row is asked for.
-    return _items(source, resolve(dialect), asked(diagnostics), columns, on_error)
+    limits = Limits.of(max_row_bytes, max_expansion)
+    return _items(source, resolve(dialect), asked(diagnostics), columns, on_error, limits=limits)
 
 
 def _items(
@@ -60,9 +70,11 @@ def _items(
     diagnostics: Diagnostics,
     columns: Columns,
     on_error: Callable[[RowError], object] | None,
+    *,
+    limits: Limits,
 ) -> Iterator[Pair | RedTeamAttempt | Transcript]:
-    with open_source(source) as opened:
-        for raw, row in _rows(opened, columns):
+    with open_source(source, limits=limits) as opened:
+        for raw, row in _rows(opened, columns, limits):
             try:
                 origin = _origin(raw, opened.path)
                 item = recognise(row(), columns, dialect, diagnostics, origin)
@@ -75,17 +87,22 @@ def _items(
                 yield item
 
 
-def _rows(source: Source, columns: Columns) -> Iterator[tuple[RawRow, Callable[[], dict[str, Any]]]]:
+def _rows(source: Source, columns: Columns, limits: Limits) -> Iterator[tuple[RawRow, Callable[[], dict[str, Any]]]]:
     """Yield each row as it stands in its source, and what gives it as JSON has it."""
     if source.table is None:
         for found in source.rows:
             raw = as_first_read(found, columns)
-            yield raw, partial(decoded, raw)
+            yield raw, partial(decoded, raw, columns)
         return
     from turnparse._table_sources import raw_row, read_batches
 
     number = 0
-    for batch in read_batches(source.table, source.name):
+    for batch in read_batches(source.table, source.name, limits=limits):
+        if isinstance(batch, Chunk):
+            for raw in batch.rows()[0]:
+                yield attrs.evolve(raw, row=number), partial(decoded, raw, columns)
+                number += 1
+            continue
         for row in batch.to_pylist():
             yield raw_row(row, number), partial(dict, row)
             number += 1

@@ -9,6 +9,7 @@ from typing import Any, Final
 import attrs
 
 from turnparse._dialect import Dialect
+from turnparse._duplicates import may_repeat, require_once
 from turnparse._errors import OptionError, RowError, escape, require_str
 from turnparse._json_values import exactly
 from turnparse._model import Diagnostics, Origin, Pair, Transcript
@@ -60,6 +61,13 @@ class Columns:
         there = (names for names in kinds if all(name in row for name in names))
         return next(filled, next(there, ()))
 
+    def looked_at(self, row: Mapping[str, Any]) -> frozenset[str]:
+        """Return the keys that decide what *row* is, and what is read of it: none of them may stand twice."""
+        names = frozenset(attrs.astuple(self))
+        read = self.read_by(row)
+        attempt = read == (TRANSCRIPT,) or (read == (self.transcript,) and not KEYS.isdisjoint(row))
+        return names | KEYS if attempt else names
+
 
 LONG_NUMBER: Final = re.compile(rb"\d{19}")
 """What a number that 64 bits cannot hold has in it."""
@@ -97,6 +105,18 @@ def decode(data: bytes) -> dict[str, Any]:
         kind = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(type(row), "a number")
         msg = f"expected a JSON object, found {kind}"
         raise RowError(msg, code="not-an-object")
+    return row
+
+
+def decode_once(data: bytes, columns: Columns, *, every: bool = False) -> dict[str, Any]:
+    """Return the JSON object that *data* is, in which no key that matters stands twice; each does if *every* does.
+
+    Raises:
+        RowError: as `decode`; or if one does.
+    """
+    row = decode(data)
+    if may_repeat(data, row):
+        require_once(data, None if every else columns.looked_at(row))
     return row
 
 

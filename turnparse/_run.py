@@ -17,12 +17,13 @@ from turnparse._batches import BatchConverter
 from turnparse._cell_columns import words_within
 from turnparse._chunk_columns import ChunkReader, columns_of
 from turnparse._digests import Content
-from turnparse._errors import OutputError, SourceError
+from turnparse._errors import DamagedError, FaultError, OutputError, SourceError
 from turnparse._job import Judgement
+from turnparse._limits import USUAL, Limits
 from turnparse._line_rows import line_rows
 from turnparse._manifest import Manifest
 from turnparse._near_labels import NearMisses, Words
-from turnparse._set_aside import set_aside_line
+from turnparse._set_aside import damage_line, set_aside_line
 from turnparse._shards import Shard
 from turnparse._sinks import ArrowRows, Output, failure
 from turnparse._sources import Chunk, RawRow, Source, open_source
@@ -64,8 +65,9 @@ def run(
     tasks: list[Task],
     workers: int,
     on_bytes: Callable[[int], object] | None,
-    manifest: Manifest | None = None,
+    limits: Limits = USUAL,
     *,
+    manifest: Manifest | None = None,
     resume: bool = False,
 ) -> tuple[Summary, list[SourceError]]:
     """Do all *tasks*.
@@ -75,11 +77,13 @@ def run(
         tasks: the outputs with their sources.
         workers: how many threads convert at a time.
         on_bytes: called with the number of bytes read.
+        limits: what a source may ask for.
         manifest: what is told of each output.
         resume: whether what the manifest knows to be done is not done again.
 
     Returns:
-        The counts, and what is wrong with sources that could not be read to their end.
+        The counts, and what is wrong with sources that could not be read to their end. Of one that could not be read
+        though nothing need be wrong with it, a `FaultError`, no output is written.
 
     Raises:
         SourceError: if no source can be read; then nothing is written.
@@ -88,7 +92,9 @@ def run(
     stop = Event()
     side_by_side = min(workers, len(tasks))
     share = max(1, workers // side_by_side)
-    runs = [_Run(converter, task, share, on_bytes, stop, manifest=manifest, resume=resume) for task in tasks]
+    runs = [
+        _Run(converter, task, share, on_bytes, stop, limits=limits, manifest=manifest, resume=resume) for task in tasks
+    ]
     try:
         if side_by_side == 1:
             for one in runs:
@@ -108,7 +114,7 @@ def run(
         near.add(one.near)
     counts.near_labels = converter.hint(counts, near)
     failures = [failed for one in runs for failed in one.failures]
-    if len(failures) == sum(len(task.shards) for task in tasks) and not counts.rows_in:
+    if all(one.nothing_read for one in runs):
         raise failures[0]
     return counts, failures
 
@@ -140,6 +146,7 @@ class _Run:
         workers: how many threads convert its chunks; with one, no other thread is used.
         on_bytes: called with the number of bytes read.
         stop: set when this run should stop.
+        limits: what a source may ask for.
         manifest: what is told of the output.
         resume: whether it is left as it is if the manifest knows it to be done.
     """
@@ -152,6 +159,7 @@ class _Run:
         on_bytes: Callable[[int], object] | None,
         stop: Event,
         *,
+        limits: Limits,
         manifest: Manifest | None,
         resume: bool,
     ) -> None:
@@ -164,6 +172,7 @@ class _Run:
         self._workers = workers
         self._on_bytes = on_bytes
         self._stop = stop
+        self._limits = limits
         self._manifest = manifest
         self._resume = resume
         self._contents: list[Content] = []
@@ -189,6 +198,9 @@ class _Run:
             out.open()
             for shard in self.task.shards:
                 self._shard(shard, pool)
+                if self.failed:
+                    self.counts = Summary()
+                    return
             if self.nothing_read:
                 return
             if isinstance(out, ArrowRows) and out.schema is None:
@@ -252,15 +264,21 @@ class _Run:
             raise StoppedError
 
     @property
+    def failed(self) -> bool:
+        """Whether what was read of a source may not be what it holds: then nothing of it is written."""
+        return bool(self.failures) and isinstance(self.failures[-1], FaultError)
+
+    @property
     def nothing_read(self) -> bool:
         """Whether none of the sources gave any row before it failed."""
-        return len(self.failures) == len(self.task.shards) and not self.counts.rows_in
+        return not self.failed and len(self.failures) == len(self.task.shards) and not self.counts.rows_in
 
     def _shard(self, shard: Shard, pool: ThreadPoolExecutor | None) -> None:
         """Convert one source; remember what is wrong with it, if it cannot be read to its end."""
+        rows = 0
         try:
-            with open_source(shard.path, self._on_bytes, digested=self._manifest is not None) as source:
-                rows = 0
+            digested = self._manifest is not None
+            with open_source(shard.path, self._on_bytes, self._limits, digested=digested) as source:
                 for converted in self._in_order(self._pieces(source), source, pool):
                     self._take(converted, source, rows)
                     rows += converted.counts.rows_in
@@ -270,18 +288,29 @@ class _Run:
                     self._contents.append(content)
         except SourceError as error:
             self.failures.append(error)
+            # Where not one row comes before the damage, the source is one that cannot be read at all.
+            if isinstance(error, DamagedError) and rows:
+                self._set_aside_rest(error, source.path, rows)
+
+    def _set_aside_rest(self, error: DamagedError, source: str, rows: int) -> None:
+        """Set aside what cannot be read of a damaged source, after so many *rows*: as one row, since nobody knows how many."""
+        if self.task.aside is not None:
+            self.task.aside.write(damage_line(error, rows, source))
+        counts = Summary(rows_in=1, rows_set_aside=1)
+        counts.diagnostics["source-damaged"] = 1
+        self.counts.add(counts)
 
     def _pieces(self, source: Source) -> Iterator[Chunk | Any]:
         """Yield the chunks or batches of a source.
 
         Raises:
             StoppedError: if this run is to stop.
-            SourceError: if the source proves damaged.
+            SourceError: if the source cannot be read to its end.
         """
         if source.table is None:
             pieces: Iterator[Any] = source.chunks
         else:
-            pieces = read_batches(source.table, source.name, self._on_bytes)
+            pieces = read_batches(source.table, source.name, self._on_bytes, self._limits)
         for piece in pieces:
             self._check()
             yield piece
@@ -371,8 +400,11 @@ def _size(piece: Chunk | Any) -> int:
 
 
 def _rows(piece: Chunk | Any) -> int:
-    """Return how many rows a batch has; of a chunk that is not known, and lines tell."""
-    return 0 if isinstance(piece, Chunk) else len(piece)
+    """Return how many rows a batch has; of a chunk of JSON that is not known, and lines tell."""
+    if not isinstance(piece, Chunk):
+        return len(piece)
+    # A row of a table that is too long is a chunk without a line.
+    return int(piece.is_cut and piece.rows()[0][0].line is None)
 
 
 def _make_folders(*outputs: Output | None) -> None:

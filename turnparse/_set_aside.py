@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from turnparse._codes import CODES
-from turnparse._errors import RowError
+from turnparse._errors import DamagedError, RowError, escape
 from turnparse._job import Judgement
 from turnparse._json_values import dumped
-from turnparse._rows import Columns, decode
+from turnparse._rows import Columns, decode, decode_once
 from turnparse._sources import FirstRead, RawRow
 
 KEYS: Final = frozenset({"source", "line", "row", "codes", "message", "raw"})
@@ -35,8 +35,12 @@ LARGEST: Final = 1 << 63
 
 
 def set_aside_line(raw: RawRow, row: int, source: str, judgement: Judgement) -> bytes:
-    """Return the line of the set-aside file for a row that was set aside, number *row* of its *source*."""
-    first = raw.first_read or FirstRead(source, raw.line, row)
+    """Return the line of the set-aside file for a row that was set aside, number *row* of its *source*.
+
+    Of one that is too long, ``size`` says how many bytes it has.
+    """
+    notes = {} if raw.size is None else {"size": raw.size}
+    first = raw.first_read or FirstRead(source, raw.line, row, notes)
     record: dict[str, Any] = {
         "source": first.source,
         "line": first.line,
@@ -53,12 +57,27 @@ def set_aside_line(raw: RawRow, row: int, source: str, judgement: Judgement) -> 
     return dumped(record)
 
 
+def damage_line(error: DamagedError, row: int, source: str) -> bytes:
+    """Return the line of the set-aside file for all that cannot be read of a damaged *source*, after so many rows."""
+    return dumped(
+        {
+            "source": source,
+            "line": error.line,
+            "row": row,
+            "codes": ["source-damaged"],
+            "message": escape(error.message, 400),
+            "offset": error.offset,
+            "raw": "",
+        }
+    )
+
+
 def as_first_read(raw: RawRow, columns: Columns) -> RawRow:
     """Return a row as it was first read, if it is an entry of a set-aside file; any other as it is.
 
     An entry has the keys of one and no others. A row in which *columns* find texts is none, whatever its keys.
     """
-    if not all(sign in raw.data for sign in SIGNS):
+    if raw.size is not None or not all(sign in raw.data for sign in SIGNS):
         return raw
     try:
         entry = decode(raw.data)
@@ -69,7 +88,7 @@ def as_first_read(raw: RawRow, columns: Columns) -> RawRow:
     notes: dict[str, int] = {name: entry[name] for name in NOTES if name in entry}
     reason = (entry["codes"][0], entry["message"]) if entry["codes"] else None
     first = FirstRead(entry["source"], entry["line"], entry["row"], notes, reason)
-    return RawRow(_bytes_of(entry), entry["line"], raw.row, first)
+    return RawRow(_bytes_of(entry), entry["line"], raw.row, first_read=first)
 
 
 def _is_entry(entry: Mapping[str, Any]) -> bool:
@@ -104,15 +123,16 @@ def _bytes_of(entry: Mapping[str, Any]) -> bytes:
     return raw.encode()
 
 
-def decoded(raw: RawRow) -> dict[str, Any]:
-    """Return the JSON object that a row is.
+def decoded(raw: RawRow, columns: Columns, *, every: bool = False) -> dict[str, Any]:
+    """Return the JSON object that a row is, in which no key of *columns* stands twice; none at all if *every*.
 
     Raises:
-        RowError: as `decode` does; of what was set aside because there is not all of it, and still is not, with the reason
+        RowError: as `decode_once` does, or if the row is too long; of what was set aside because there is not all of it, and still is not, with the reason
             that it had.
     """
+    raw.require_whole()
     try:
-        return decode(raw.data)
+        return decode_once(raw.data, columns, every=every)
     except RowError:
         first = raw.first_read
         if first is not None and first.notes and first.reason is not None and first.reason[0] in CODES:

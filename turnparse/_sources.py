@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
@@ -14,14 +15,23 @@ from typing import IO, Any, Final
 import attrs
 
 from turnparse._digests import Content, Digest, content_of
-from turnparse._errors import SourceError, escape, require_path
-from turnparse._json_array import ArraySplitter, Element, Mender
-from turnparse._streams import CHUNK, LONGEST_MAGIC, Counted, damages, is_table, reason, unzipped
+from turnparse._errors import DamagedError, FaultError, RowError, SourceError, escape, require_path
+from turnparse._json_array import ArraySplitter, Element, LongElement, Mender
+from turnparse._limits import KEPT, USUAL, Limits
+from turnparse._streams import CHUNK, LONGEST_MAGIC, Counted, Watched, damaged, is_table, reason, unzipped
 
 STDIN: Final = "-"
 BOM: Final = b"\xef\xbb\xbf"
 UNICODE_SPACES: Final = frozenset([*range(0x1C, 0x20), *range(0x80, 0x100)])
 """What white space that only `str` knows begins with, as a byte."""
+OTHER_ENCODINGS: Final = {
+    "UTF-32": re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff"),
+    "UTF-16": re.compile(
+        rb"""\xff\xfe(?:[^\0]\0|\Z)|\xfe\xff(?:\0[^\0]|\Z)|[{\[]\0[\s"{]\0|\0[{\[]\0[\s"{]""", re.DOTALL
+    ),
+}
+"""{an encoding that is not read: what a file in it begins with}: a byte order mark and a plain character, or two of those that
+begin JSON."""
 SPACES: Final = re.compile(rb"\s*")
 LINE_FEEDS: Final = re.compile(rb"\n+")
 
@@ -53,13 +63,37 @@ class RawRow:
         data: the line without its line end, or the text of an array's element.
         line: the 1-based line where it starts; None if the source has no lines.
         row: its 0-based number among the rows of its source, or of its chunk.
+        size: how many bytes it has, if it is too long and *data* is only the first of them; else None.
         first_read: where it was read before it was set aside, if that is what it is given back from; else None.
     """
 
     data: bytes
     line: int | None
     row: int
+    size: int | None = None
     first_read: FirstRead | None = None
+
+    @classmethod
+    def too_long(cls, begun: bytes, line: int | None, size: int, row: int = 0) -> RawRow:
+        """Return the row of *size* bytes that begins with *begun*, `KEPT` bytes and more if it has them."""
+        end = min(KEPT, len(begun))
+        # No character is cut in two: what goes on one begins with the bits 10.
+        while end < len(begun) and end > KEPT - 4 and begun[end] & 0xC0 == 0x80:  # noqa: PLR2004
+            end -= 1
+        return cls(begun[:end], line, row, size)
+
+    def require_whole(self) -> None:
+        """Check that the row is not too long.
+
+        Raises:
+            RowError: if it is.
+        """
+        if self.size is not None:
+            msg = (
+                f"expected a row that is shorter, found {self.size:,} bytes, of which {len(self.data):,} are kept here; "
+                "to read it, name a larger --max-row-bytes"
+            )
+            raise RowError(msg, code="row-too-long")
 
 
 @attrs.frozen
@@ -70,12 +104,17 @@ class Chunk:
         data: whole lines with their ends, of which the very last line of a source may lack its own; of an array, the
             elements' texts with a line feed after each.
         line: the 1-based line where the first begins; of an array the rows have their own.
-        elements: the rows, if they are elements of an array, else None.
+        elements: the rows, if they are elements of an array, else None. A row that is too long has a chunk of its own.
     """
 
     data: bytes
     line: int
     elements: tuple[RawRow, ...] | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether this is but the beginning of a row that is too long."""
+        return self.elements is not None and self.elements[0].size is not None
 
     def rows(self) -> tuple[list[RawRow], int]:
         """Return the rows, their numbers counted from the chunk's first, and how many blank lines there are."""
@@ -109,7 +148,8 @@ class Source:
     Attributes:
         name: what messages call it: its path, control characters escaped, or ``-``.
         path: its path, or ``-``; what is not UTF-8 in it escaped.
-        chunks: its rows in chunks, lazily, if it is of JSON. Raises `SourceError` if the source proves damaged.
+        chunks: its rows in chunks, lazily, if it is of JSON. Raises `DamagedError` if the source proves damaged, `FaultError`
+            if it cannot be read for another reason, `SourceError` if it is no JSON in UTF-8.
         table: the open file, if it holds Arrow batches instead (Parquet or Arrow IPC), else None.
         digested: what is in its bytes as they were read, if that was asked for; see `content`.
         blank_lines: how many lines of white space only `rows` has passed over so far.
@@ -118,7 +158,7 @@ class Source:
     name: str
     path: str
     chunks: Iterator[Chunk]
-    table: IO[bytes] | None = None
+    table: Watched | None = None
     digested: tuple[io.BufferedReader, Digest] | None = None
     blank_lines: int = 0
 
@@ -153,19 +193,26 @@ class Source:
             while stream.read(CHUNK):
                 check()
         except (OSError, ValueError) as error:
-            raise _unread(error, self.name) from None
+            raise FaultError(
+                f"expected to read the source to its end, found: {reason(error)}", source=self.name
+            ) from None
         return digest.content
 
 
 @contextmanager
 def open_source(
-    source: str | os.PathLike[str], on_bytes: Callable[[int], object] | None = None, *, digested: bool = False
+    source: str | os.PathLike[str],
+    on_bytes: Callable[[int], object] | None = None,
+    limits: Limits = USUAL,
+    *,
+    digested: bool = False,
 ) -> Iterator[Source]:
     """Open a file, or standard input as ``-``.
 
     Args:
         source: a path, or ``-``.
         on_bytes: called with the number of bytes read, as they are read, before decompression.
+        limits: what it may ask for.
         digested: whether the source is to tell its `content`.
 
     Raises:
@@ -181,30 +228,39 @@ def open_source(
     except (OSError, ValueError) as error:
         raise SourceError(f"expected a readable file, found: {reason(error)}", source=name) from None
     try:
-        yield _opened(name, path.encode("utf-8", "backslashreplace").decode(), raw, on_bytes, digested=digested)
+        written = path.encode("utf-8", "backslashreplace").decode()
+        yield _opened(Watched(raw, name), name, written, on_bytes, limits, digested=digested)
     finally:
         if not standard:
             raw.close()
 
 
 def _opened(
-    name: str, path: str, raw: IO[bytes], on_bytes: Callable[[int], object] | None, *, digested: bool
+    watched: Watched,
+    name: str,
+    path: str,
+    on_bytes: Callable[[int], object] | None,
+    limits: Limits,
+    *,
+    digested: bool,
 ) -> Source:
     digest = Digest() if digested else None
-    counted: Any = Counted(raw, digest)
+    counted: Any = Counted(watched, digest)
     buffered: Any = io.BufferedReader(counted, CHUNK)
     try:
         begin = buffered.peek(LONGEST_MAGIC)
     except (OSError, ValueError) as error:
         raise SourceError(f"expected a readable file, found: {reason(error)}", source=name) from None
     if not is_table(begin):
-        chunks = _guarded(_chunks(unzipped(buffered, begin)), name)
+        again = watched if path != STDIN and watched.seekable() else None
+        stream = unzipped(buffered, begin, limits, again)
+        chunks = _guarded(_chunks(stream, counted, limits.max_row_bytes), watched, name)
         told = chunks if on_bytes is None else _told(chunks, counted, on_bytes)
         return Source(name, path, told, digested=None if digest is None else (buffered, digest))
     if path == STDIN:
         msg = "expected JSON on standard input, found Parquet or Arrow: name its file, for such formats need seeking"
         raise SourceError(msg, source=name)
-    return Source(name, path, iter(()), raw)
+    return Source(name, path, iter(()), watched)
 
 
 def _told(chunks: Iterator[Chunk], counted: Counted, on_bytes: Callable[[int], object]) -> Iterator[Chunk]:
@@ -218,23 +274,35 @@ def _told(chunks: Iterator[Chunk], counted: Counted, on_bytes: Callable[[int], o
         on_bytes(counted.count - told)
 
 
-def _unread(error: Exception, name: str) -> SourceError:
-    return SourceError(f"expected to read the source to its end, found: {reason(error)}", source=name)
-
-
-def _guarded(chunks: Iterator[Chunk], name: str) -> Iterator[Chunk]:
-    """Yield from *chunks*, with what a damaged file raises turned into our own error."""
+def _guarded(chunks: Iterator[Chunk], watched: Watched, name: str) -> Iterator[Chunk]:
+    """Yield from *chunks*, and raise what is wrong with their file; if it was read amiss, then that."""
     try:
         yield from chunks
-    except damages() as error:
-        raise _unread(error, name) from None
+    except SourceError as error:
+        watched.require_whole()
+        error.source = name
+        raise
+    except OSError as error:
+        watched.require_whole()
+        raise FaultError(f"expected to read the source to its end, found: {reason(error)}", source=name) from None
+    watched.require_whole()
 
 
-def _chunks(stream: io.BufferedReader) -> Iterator[Chunk]:
-    """Yield the chunks of JSON lines, or of a JSON array if the first thing in the stream is a bracket."""
+def _chunks(stream: io.BufferedReader, counted: Counted, limit: int) -> Iterator[Chunk]:
+    """Yield the chunks of JSON lines, or of a JSON array if the first thing in the stream is a bracket.
+
+    Args:
+        stream: what the file holds, unzipped.
+        counted: what counts the bytes of the file.
+        limit: how many bytes a row may have.
+    """
     head = b""
-    while len(head) < len(BOM) and (data := stream.read1(CHUNK)):
+    while len(head) < LONGEST_MAGIC and (data := stream.read1(CHUNK)):
         head += data
+    for encoding, begun in OTHER_ENCODINGS.items():
+        if begun.match(head):
+            msg = f"expected UTF-8, found {encoding}; convert it first, as with iconv -f {encoding} -t UTF-8"
+            raise SourceError(msg)
     head = head.removeprefix(BOM)
     line = 1
     while True:
@@ -244,20 +312,20 @@ def _chunks(stream: io.BufferedReader) -> Iterator[Chunk]:
             yield Chunk(head[:begin], line)
             line += head.count(b"\n", 0, begin)
             head = head[begin:]
-        if not _may_be_blank(head) or not (data := stream.read1(CHUNK)):
+        if len(head) > max(limit, CHUNK) or not _may_be_blank(head) or not (data := stream.read1(CHUNK)):
             break
         head += data
     if head.lstrip().startswith(b"["):
-        splitter = ArraySplitter(line)
-        yield from _grouped(_elements(splitter, head, stream))
+        splitter = ArraySplitter(line, limit)
+        yield from _grouped(_elements(splitter, head, stream, counted))
         # What follows the array is read as lines: a file of lines may begin with a list.
         head, line = splitter.rest, splitter.line
-        while b"\n" not in head and (data := stream.read1(CHUNK)):
+        while b"\n" not in head and len(head) <= max(limit, CHUNK) and (data := stream.read1(CHUNK)):
             head += data
         first, end, rest = head.partition(b"\n")
         if is_blank(first):
             head, line = rest, line + len(end)
-    yield from _line_chunks(head, line, stream)
+    yield from _line_chunks(head, line, stream, limit)
 
 
 def _end_of_blank_lines(head: bytes) -> int:
@@ -280,21 +348,24 @@ def _may_be_blank(line: bytes) -> bool:
     return not bare or (bare[0] in UNICODE_SPACES and not bare.decode("utf-8", "ignore").strip())
 
 
-def _line_chunks(begun: bytes, line: int, stream: io.BufferedReader) -> Iterator[Chunk]:
+def _line_chunks(begun: bytes, line: int, stream: io.BufferedReader, limit: int) -> Iterator[Chunk]:
     """Yield what *stream* holds after *begun*, in chunks cut after a line feed; the first line's number is *line*."""
     parts, size, last = [begun], len(begun), 0 if b"\n" in begun else -1
-    failure: Exception | None = None
+    failure: OSError | None = None
     data = begun
-    while data or parts:
-        try:
-            data = stream.read1(CHUNK)
-        except damages() as error:
-            # What was read before the damage is sound, but for the line that it cuts.
-            failure, data = error, b""
+    while (data or parts) and failure is None:
+        # What was read before any damage is sound, but for the line that it cuts.
+        data, failure = _more(stream)
         if data:
             parts.append(data)
             size += len(data)
             last = len(parts) - 1 if b"\n" in data else last
+            # A line may have so many bytes, and a return before its line feed.
+            if last < 0 and size > limit + 1:
+                skipped, data, failure = yield from _long_line(parts, line, stream)
+                line += skipped
+                parts, size, last = [data], len(data), 0 if b"\n" in data else -1
+                continue
             if size < CHUNK or last < 0:
                 continue
         elif failure is None:
@@ -309,13 +380,73 @@ def _line_chunks(begun: bytes, line: int, stream: io.BufferedReader) -> Iterator
         parts, last = [part for part in left if part], -1
         size = sum(map(len, parts))
         if whole:
-            yield Chunk(whole, line)
+            yield from [Chunk(whole, line)] if len(whole) <= limit else _without_long_lines(whole, line, limit)
             line += _line_feeds(whole)
         del whole
-        if failure is not None:
-            break
     if failure is not None:
+        if isinstance(failure, DamagedError):
+            failure.line = line
         raise failure
+
+
+def _more(stream: io.BufferedReader) -> tuple[bytes, OSError | None]:
+    """Return what comes next in *stream*, nothing at its end; or what is wrong."""
+    try:
+        return stream.read1(CHUNK), None
+    except OSError as error:
+        return b"", error
+
+
+def _long_line(
+    parts: list[bytes], line: int, stream: io.BufferedReader
+) -> Generator[Chunk, None, tuple[int, bytes, OSError | None]]:
+    """Read the line that begins with *parts* to its end, and yield it as a row that is too long.
+
+    Returns:
+        How many lines that were; what comes after it; and what went wrong, in which case nothing is yielded.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    kept, size, end, rest = b"", 0, -1, b""
+    blank, returned = True, False
+    while end < 0:
+        data, failure = (parts.pop(0), None) if parts else _more(stream)
+        if failure is not None:
+            return 0, b"", failure
+        if not data and not parts:
+            break
+        end = data.find(b"\n")
+        if end >= 0:
+            data, rest = data[:end], data[end + 1 :]
+        if len(kept) <= KEPT:
+            kept += data[: KEPT + 1]
+        size += len(data)
+        blank = blank and not decoder.decode(data).strip()
+        returned = data.endswith(b"\r") if data else returned
+    if end >= 0 and returned:
+        size -= 1
+    if blank and not decoder.decode(b"", final=True):
+        yield Chunk(b"\n", line)
+    else:
+        yield Chunk(b"", 0, (RawRow.too_long(kept[:size], line, size),))
+    return (1 if end >= 0 else 0), rest, None
+
+
+def _without_long_lines(whole: bytes, line: int, limit: int) -> Iterator[Chunk]:
+    """Yield *whole*, which is longer than *limit*, in chunks, with rows that are longer in chunks of their own."""
+    begin = at = 0
+    number = first = line
+    while at < len(whole):
+        feed = whole.find(b"\n", at)
+        end = len(whole) if feed < 0 else feed
+        size = end - at - (feed >= 0 and whole.endswith(b"\r", at, end))
+        if size > limit and not is_blank(whole[at:end]):
+            if begin < at:
+                yield Chunk(whole[begin:at], first)
+            yield Chunk(b"", 0, (RawRow.too_long(whole[at : at + min(size, KEPT + 1)], number, size),))
+            begin, first = end + 1, number + 1
+        at, number = end + 1, number + 1
+    if begin < len(whole):
+        yield Chunk(whole[begin:], first)
 
 
 def _line_feeds(data: bytes) -> int:
@@ -328,66 +459,79 @@ def _line_feeds(data: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord("\n")))
 
 
-def _grouped(elements: Iterable[Element]) -> Iterator[Chunk]:
+def _grouped(elements: Iterable[Element | LongElement]) -> Iterator[Chunk]:
     """Yield the elements of an array in chunks; what is there before an error is yielded before it is raised."""
     rows: list[RawRow] = []
     size = 0
-    failure: Exception | None = None
+    failure: OSError | None = None
     source = iter(elements)
     while failure is None:
         element = None
         try:
             element = next(source, None)
-        except damages() as error:
+        except OSError as error:
             failure = error
-        if element is not None:
+        is_long = isinstance(element, LongElement)
+        if element is not None and not is_long:
             rows.append(RawRow(element[0], element[1], len(rows)))
             size += len(element[0])
-        if rows and (element is None or size >= CHUNK):
+        if rows and (element is None or is_long or size >= CHUNK):
             yield Chunk(b"\n".join(row.data for row in rows) + b"\n", 0, tuple(rows))
             rows, size = [], 0
+        if isinstance(element, LongElement):
+            yield Chunk(b"", 0, (RawRow.too_long(element.begun, element.line, element.size),))
         if element is None:
             break
     if failure is not None:
         raise failure
 
 
-def _elements(splitter: ArraySplitter, first: bytes, stream: IO[bytes]) -> Iterator[Element]:
+def _elements(
+    splitter: ArraySplitter, first: bytes, stream: io.BufferedReader, counted: Counted
+) -> Iterator[Element | LongElement]:
     """Yield the elements of an array that begins with *first* and goes on in *stream*.
 
     Raises:
-        ValueError: after the last element, if the array has no end.
+        DamagedError: after the last element, if the array has no end.
     """
     mender = Mender()
     start = splitter.line
     elements = splitter.feed(first)
-    while True:
-        for element in elements:
-            yield from mender.take(element)
-        if splitter.closed:
-            while splitter.goes_on is None and (data := stream.read(CHUNK)):
-                splitter.follow(data)
-            if not splitter.goes_on:
-                yield from mender.finish()
-                return
-            elements = splitter.reopen()
-        elif data := stream.read(CHUNK):
-            elements = splitter.feed(data)
-        else:
-            break
+    try:
+        while True:
+            for element in elements:
+                yield from mender.take(element)
+            if splitter.closed:
+                while splitter.goes_on is None and (data := stream.read1(CHUNK)):
+                    splitter.follow(data)
+                if not splitter.goes_on:
+                    yield from mender.finish()
+                    return
+                elements = splitter.reopen()
+            elif data := stream.read1(CHUNK):
+                elements = splitter.feed(data)
+            else:
+                break
+    except DamagedError as error:
+        # As of lines, what the damage cuts is lost, and nothing before it.
+        error.line = splitter.reached
+        yield from mender.finish()
+        raise
     left = list(splitter.finish())
     # What swallowed its neighbours swallowed the array's end as well.
     ends = bool(left) and left[-1][0].endswith(b"]")
     if not splitter.commas and not ends:
         # The bracket was no array's: a file of lines has a bad first line.
-        text, line = left[0] if left else (b"", start)
-        left = [(b"[" + b"\n" * (line - start) + text, start)]
+        text, line = left[0][:2] if left else (b"", start)
+        size = left[0].size if left and isinstance(left[0], LongElement) else len(text)
+        text, size = b"[" + b"\n" * (line - start) + text, size + 1 + line - start
+        left = [(text, start) if size <= splitter.limit else LongElement(text, start, size)]
         ends = True
     for element in left:
         yield from mender.take(element)
     yield from mender.finish()
     if not ends:
-        raise ValueError("the array has no end: the file was cut off")
+        raise damaged("the array has no end: the file was cut off", counted.count, line=splitter.line)
 
 
 def is_blank(line: bytes) -> bool:

@@ -10,7 +10,7 @@ import orjson
 import pyarrow as pa
 
 from turnparse._arrow_rows import Layout, Place, arrow_rows
-from turnparse._batches import BatchConverter, Refused, rows_of, warn_if_slow
+from turnparse._batches import BatchConverter, Refused, warn_if_slow
 from turnparse._contents import is_text
 from turnparse._dialect import DEFAULT, Dialect
 from turnparse._errors import ArgumentError, escape
@@ -19,7 +19,7 @@ from turnparse._json_values import as_json
 from turnparse._model import Diagnostics
 from turnparse._near_labels import NearMisses
 from turnparse._summary import Summary
-from turnparse._table_sources import plain_column
+from turnparse._table_sources import plain_column, rows_of
 from turnparse._target import Target
 
 BATCH_BYTES: Final = 1 << 25

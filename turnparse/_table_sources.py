@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
-from turnparse._errors import SourceError
+from turnparse._errors import SourceError, escape
 from turnparse._json_values import as_json
-from turnparse._sources import RawRow
-from turnparse._streams import ARROW_MAGIC, LONGEST_MAGIC, PARQUET_MAGIC, reason
+from turnparse._limits import KEPT, USUAL, Limits
+from turnparse._sources import Chunk, RawRow
+from turnparse._streams import ARROW_MAGIC, LONGEST_MAGIC, PARQUET_MAGIC, Watched, damaged, reason
 
 BATCH_BYTES: Final = 1 << 21
 """Bytes of a batch: enough to make calls cheap, few enough to stay in cache and memory."""
@@ -27,20 +28,28 @@ BUFFER: Final = 1 << 20
 """Bytes that a column of Parquet is read by: without a buffer, a whole row group is read at once."""
 
 
-def read_batches(file: IO[bytes], name: str, on_bytes: Callable[[int], object] | None = None) -> Iterator[Any]:
+def read_batches(
+    file: Watched, name: str, on_bytes: Callable[[int], object] | None = None, limits: Limits = USUAL
+) -> Iterator[Any]:
     """Yield the batches of a file of Parquet or Arrow, as `pyarrow.RecordBatch`es of one schema.
+
+    A row that is too long comes as a `Chunk` instead.
 
     Args:
         file: the open file.
         name: what messages call it.
         on_bytes: called with a number of bytes now and then, which add up to the size of the file.
+        limits: how long a row may be.
 
     Raises:
-        SourceError: if it is damaged, or two columns have one name; batches before the damage have been yielded.
+        DamagedError: if it is damaged; rows before the damage have been yielded.
+        FaultError: if a read failed, or the file was changed meanwhile.
+        SourceError: if two columns have one name.
     """
     told = 0
-    for done, batch in _guarded(_batches(file), name):
-        yield from _cut(batch)
+    for done, batch in _guarded(_batches(file), file, name):
+        for piece in _cut(batch):
+            yield from [piece] if piece.nbytes <= limits.max_row_bytes else _without_long_rows(piece, limits)
         if on_bytes is not None and done > told:
             on_bytes(done - told)
             told = done
@@ -49,28 +58,61 @@ def read_batches(file: IO[bytes], name: str, on_bytes: Callable[[int], object] |
         on_bytes(size - told)
 
 
-def _guarded(batches: Iterator[tuple[int, Any]], name: str) -> Iterator[tuple[int, Any]]:
-    """Yield from *batches* once they are seen to be sound, with what a damaged file raises turned into our own error."""
+def _guarded(batches: Iterator[tuple[int, Any]], file: Watched, name: str) -> Iterator[tuple[int, Any]]:
+    """Yield from *batches* what is sound, with what a damaged file raises turned into our own error."""
+    failure: Exception | None = None
     try:
         for done, batch in batches:
-            _require_names(batch)
-            batch.validate(full=True)
-            yield done, pa.RecordBatch.from_arrays(list(map(plain_column, batch.columns)), names=batch.schema.names)
+            _require_names(batch, name)
+            failure = _damage(batch)
+            sound = batch if failure is None else batch.slice(0, _sound(batch))
+            yield done, pa.RecordBatch.from_arrays(list(map(plain_column, sound.columns)), names=batch.schema.names)
+            if failure is not None:
+                break
+    except SourceError:
+        raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise SourceError(f"expected to read the source to its end, found: {reason(error)}", source=name) from None
+        failure = error
+    file.require_whole()
+    if failure is not None:
+        raise damaged(reason(failure), file.at, name)
 
 
-def _require_names(batch: Any) -> None:
+def _damage(batch: Any) -> Exception | None:
+    """Return what is wrong with a batch, if anything is: such as that a text is no UTF-8."""
+    try:
+        batch.validate(full=True)
+    except (pa.ArrowException, ValueError) as error:
+        return error
+    return None
+
+
+def _sound(batch: Any) -> int:
+    """Return how many rows of a batch with which something is wrong come before that."""
+    begin, end = 0, len(batch)
+    while begin < end:
+        middle = (begin + end + 1) // 2
+        if _damage(batch.slice(0, middle)) is None:
+            begin = middle
+        else:
+            end = middle - 1
+    return begin
+
+
+def _require_names(batch: Any, name: str) -> None:
     """Check that each column of *batch* has a name of its own.
 
     Raises:
-        ValueError: if two have the same.
+        SourceError: if two have the same.
     """
-    if len(set(batch.schema.names)) < len(batch.schema.names):
-        raise ValueError("two columns of one name")
+    names = batch.schema.names
+    if len(set(names)) < len(names):
+        twice = next(one for index, one in enumerate(names) if one in names[:index])
+        msg = f"expected columns of different names, found two columns of one name: {escape(twice)}; rename one of them"
+        raise SourceError(msg, source=name)
 
 
-def _batches(file: IO[bytes]) -> Iterator[tuple[int, Any]]:
+def _batches(file: Watched) -> Iterator[tuple[int, Any]]:
     """Yield each batch, and how much of the file has been read then, roughly."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
@@ -143,6 +185,47 @@ def _cut(batch: Any) -> Iterator[Any]:
     rows = max(1, min(MOST_ROWS, BATCH_BYTES * len(batch) // max(1, batch.nbytes)))
     for begin in range(0, len(batch), rows):
         yield batch.slice(begin, rows)
+
+
+def _without_long_rows(batch: Any, limits: Limits) -> Iterator[Any]:
+    """Yield *batch* in pieces, with rows that are too long as chunks of their own; how long a row is is what Arrow holds of it."""
+    begin = 0
+    for index in range(len(batch)):
+        size = batch.slice(index, 1).nbytes
+        if size > limits.max_row_bytes:
+            if begin < index:
+                yield batch.slice(begin, index - begin)
+            begun = raw_row(row_of(batch, index), 0).data[: KEPT + 1]
+            yield Chunk(b"", 0, (RawRow.too_long(begun, None, size),))
+            begin = index + 1
+    if begin < len(batch):
+        yield batch.slice(begin)
+
+
+def rows_of(batch: Any) -> list[dict[str, Any]]:
+    """Return the rows of *batch* as Python has them; what Python has no type for as text."""
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException):
+        return [row_of(batch, index) for index in range(len(batch))]
+    return rows
+
+
+def row_of(batch: Any, index: int) -> dict[str, Any]:
+    """Return row *index* of *batch* as Python has it; what Python has no type for as text."""
+    return {name: _value(column[index]) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+
+
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except (ValueError, OverflowError, pa.ArrowException):
+        # A time in nanoseconds, or beyond the year 9999; a struct with a field name twice.
+        try:
+            return scalar.cast(pa.string()).as_py()
+        except (ValueError, pa.ArrowException):
+            # Not even as text where its time zone is unknown here.
+            return str(getattr(scalar, "value", scalar.type))
 
 
 def raw_row(row: dict[str, Any], number: int) -> RawRow:
