@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 
 import turnparse
 from strategies import json_files
-from turnparse import ArgumentError, DamagedError, FaultError, IncompleteError, OptionError, RowError, convert
+from turnparse import ArgumentError, DamagedError, FaultError, IncompleteError, OptionError, RowError
 from turnparse._chunk_columns import ChunkReader
 from turnparse._streams import Watched
-from written import TALK, adds_up, as_lines, files_in, pairs, read_back, run, set_aside, talks, zstd
+from written import TALK, adds_up, as_lines, convert, files_in, pairs, read_back, run, set_aside, talks, zstd
 
 KEPT = 1 << 16
 

@@ -11,6 +11,8 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
+import attrs
+
 from turnparse._codes import CODES
 from turnparse._errors import DamagedError, RowError, escape
 from turnparse._job import Judgement
@@ -34,27 +36,42 @@ LARGEST: Final = 1 << 63
 """What a line and the number of a row are less than."""
 
 
-def set_aside_line(raw: RawRow, row: int, source: str, judgement: Judgement) -> bytes:
-    """Return the line of the set-aside file for a row that was set aside, number *row* of its *source*.
+@attrs.frozen
+class Entry:
+    """The line of the set-aside file for a row, but for the row's number where that is not known yet.
 
-    Of one that is too long, ``size`` says how many bytes it has.
+    Attributes:
+        before: what stands before the number.
+        row: the number: in the source, or, if it is not known how many rows of it come before, in its chunk.
+        is_known: whether it is that in the source.
+        after: what stands after the number.
     """
-    notes = {} if raw.size is None else {"size": raw.size}
-    first = raw.first_read or FirstRead(source, raw.line, row, notes)
-    record: dict[str, Any] = {
-        "source": first.source,
-        "line": first.line,
-        "row": first.row,
-        "codes": judgement.codes,
-        "message": judgement.message,
-        **first.notes,
-    }
-    try:
-        record["raw"] = raw.data.decode("utf-8")
-    except UnicodeDecodeError:
-        record["raw"] = raw.data.decode("utf-8", "replace")
-        record[BYTES] = base64.b64encode(raw.data).decode("ascii")
-    return dumped(record)
+
+    before: bytes
+    row: int
+    is_known: bool
+    after: bytes
+
+    @classmethod
+    def of(cls, raw: RawRow, source: str, judgement: Judgement) -> Entry:
+        """Return the entry of a row of *source* that was set aside.
+
+        Of one that is too long, ``size`` says how many bytes it has.
+        """
+        notes = {} if raw.size is None else {"size": raw.size}
+        first = raw.first_read or FirstRead(source, raw.line, raw.row, notes)
+        record: dict[str, Any] = {"codes": judgement.codes, "message": judgement.message, **first.notes}
+        try:
+            record["raw"] = raw.data.decode("utf-8")
+        except UnicodeDecodeError:
+            record["raw"] = raw.data.decode("utf-8", "replace")
+            record[BYTES] = base64.b64encode(raw.data).decode("ascii")
+        before = dumped({"source": first.source, "line": first.line}).removesuffix(b"}\n") + b',"row":'
+        return cls(before, first.row, raw.first_read is not None, b"," + dumped(record)[1:])
+
+    def line(self, rows: int) -> bytes:
+        """Return the line, where so many *rows* of the source come before the row's chunk."""
+        return b"%b%d%b" % (self.before, self.row if self.is_known else rows + self.row, self.after)
 
 
 def damage_line(error: DamagedError, row: int, source: str) -> bytes:
