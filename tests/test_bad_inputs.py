@@ -179,7 +179,7 @@ def test_a_bad_input_is_the_same_however_it_is_read(folder: Path, case: Case) ->
         with mock.patch.object(ChunkReader, "_at_once", return_value=None):
             assert (_converted(source, output, to=case.to), files_in(outputs)) == expected
         for size in (16, 100):
-            with mock.patch("turnparse._sources.CHUNK", size):
+            with mock.patch("turnparse._chunks.CHUNK", size):
                 assert (_converted(source, output, to=case.to, workers=2), files_in(outputs)) == expected
 
 

@@ -48,7 +48,7 @@ def never_at_once() -> Iterator[None]:
 @contextmanager
 def chunks_of(size: int) -> Iterator[None]:
     """Let chunks be cut after so many bytes."""
-    with mock.patch("turnparse._sources.CHUNK", size):
+    with mock.patch("turnparse._chunks.CHUNK", size):
         yield
 
 

@@ -56,13 +56,13 @@ def _same_in_every_reader(folder: Path, data: bytes, size: int, **options: Any) 
     expected = _outcome(folder, data, workers=1, **options)
     with mock.patch.object(ChunkReader, "_at_once", return_value=None):
         assert _outcome(folder, data, **options) == expected
-    with mock.patch("turnparse._sources.CHUNK", size):
+    with mock.patch("turnparse._chunks.CHUNK", size):
         assert _outcome(folder, data, workers=2, **options) == expected
     # A byte of a zipped file is another one.
     expected = _without_offsets(expected)
     for zip_up in (gzip.compress, zstd):
         assert _without_offsets(_outcome(folder, zip_up(data), **options)) == expected
-        with mock.patch("turnparse._sources.CHUNK", size):
+        with mock.patch("turnparse._chunks.CHUNK", size):
             assert _without_offsets(_outcome(folder, zip_up(data), workers=4, **options)) == expected
 
 
@@ -180,7 +180,7 @@ def test_the_beginning_of_a_long_row_is_kept(tmp_path: Path, end: int, chunk: in
     row = b'"' + b"x" * end + "日".encode() * 50_000 + b'"'
     rows = [as_lines(talks(1)).strip(), row, as_lines(talks(1)).strip()]
     data = b"[" + b",\n".join(rows) + b"]" if as_array else b"\n".join(rows)
-    with mock.patch("turnparse._sources.CHUNK", chunk):
+    with mock.patch("turnparse._chunks.CHUNK", chunk):
         _, counts = _outcome(tmp_path, data, max_row_bytes=100_000)
     (kept,) = set_aside(tmp_path / "out.jsonl")
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import turnparse
 from strategies import JSON_VALUES
 from turnparse import RowError
+from turnparse._chunks import RawRow
 from turnparse._rows import Columns
 from turnparse._set_aside import KEYS, as_first_read
-from turnparse._sources import RawRow
 from written import adds_up, convert, read_back, set_aside
 
 GOOD = {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello.", "rejected": "\n\nHuman: Hi\n\nAssistant: No."}

@@ -16,6 +16,7 @@ from turnparse._arrow_rows import Layout, Place, arrow_rows
 from turnparse._batches import BatchConverter
 from turnparse._cell_columns import words_within
 from turnparse._chunk_columns import ChunkReader, columns_of
+from turnparse._chunks import Chunk
 from turnparse._digests import Content
 from turnparse._errors import DamagedError, FaultError, OutputError, SourceError
 from turnparse._limits import USUAL, Limits
@@ -25,7 +26,7 @@ from turnparse._near_labels import NearMisses, Words
 from turnparse._set_aside import Entry, damage_line
 from turnparse._shards import Shard
 from turnparse._sinks import ArrowRows, Output, failure
-from turnparse._sources import Chunk, Source, open_source
+from turnparse._sources import Source, open_source
 from turnparse._summary import Summary
 from turnparse._table_sources import read_batches
 from turnparse._tasks import Task

@@ -13,12 +13,12 @@ from typing import Any, Final
 
 import attrs
 
+from turnparse._chunks import FirstRead, RawRow
 from turnparse._codes import CODES
 from turnparse._errors import DamagedError, RowError, escape
 from turnparse._job import Judgement
 from turnparse._json_values import dumped
 from turnparse._rows import Columns, decode, decode_once
-from turnparse._sources import FirstRead, RawRow
 
 KEYS: Final = frozenset({"source", "line", "row", "codes", "message", "raw"})
 """What each entry has."""

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
+from turnparse._chunks import Chunk, RawRow
 from turnparse._errors import SourceError, escape
 from turnparse._json_values import as_json
 from turnparse._limits import KEPT, USUAL, Limits
-from turnparse._sources import Chunk, RawRow
 from turnparse._streams import ARROW_MAGIC, LONGEST_MAGIC, PARQUET_MAGIC, Watched, damaged, reason
 
 BATCH_BYTES: Final = 1 << 21
