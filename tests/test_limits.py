@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -13,7 +14,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -418,3 +422,26 @@ def test_damage_says_where_it_is(tmp_path: Path) -> None:
         rows.extend(turnparse.read(tmp_path / "in"))
 
     assert (len(rows), caught.value.offset, caught.value.line) == (5, len(data), 6)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_a_text_of_a_table_that_is_no_utf8_is_its_row_s_fault(tmp_path: Path, ending: str) -> None:
+    """Of a table a row whose text is no UTF-8 is set aside with its bytes, and all others are written, before it and after."""
+    texts = [f"\n\nHuman: {number}\n\nAssistant: Yes.".encode() for number in range(300)]
+    for bad in (0, 150, 299):
+        texts[bad] += b"\xff"
+    offsets = np.cumsum([0, *map(len, texts)]).astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
+    table = pa.table({"text": pa.Array.from_buffers(pa.string(), len(texts), buffers)})
+    source = tmp_path / f"in.{ending}"
+    if ending == "parquet":
+        pq.write_table(table, source, row_group_size=100)
+    else:
+        with pa.ipc.new_file(source, table.schema) as writer:
+            writer.write_table(table)
+    summary, failed = run(source, tmp_path / "out.jsonl", to="messages")
+    aside = set_aside(tmp_path / "out.jsonl")
+
+    assert (summary.rows_in, summary.rows_out, failed) == (300, 297, "")
+    assert [(entry["row"], entry["codes"]) for entry in aside] == [(bad, ["bad-json"]) for bad in (0, 150, 299)]
+    assert all(b"\xff" in base64.b64decode(entry["raw_base64"]) for entry in aside)

@@ -18,6 +18,7 @@ from turnparse._codes import CODES
 from turnparse._errors import DamagedError, RowError, escape
 from turnparse._job import Judgement
 from turnparse._json_values import dumped
+from turnparse._limits import KEPT
 from turnparse._rows import Columns, decode, decode_once
 
 KEYS: Final = frozenset({"source", "line", "row", "codes", "message", "raw"})
@@ -31,6 +32,9 @@ NOTES: Final = ("offset", "size")
 
 SIGNS: Final = tuple(f'"{key}"'.encode() for key in KEYS)
 """What the text of every entry has in it: other rows are told apart by that, before they are looked into."""
+
+LONGEST: Final = 4
+"""Bytes of a character in UTF-8: so many may be missing where a text was cut."""
 
 LARGEST: Final = 1 << 63
 """What a line and the number of a row are less than."""
@@ -94,7 +98,8 @@ def as_first_read(raw: RawRow, columns: Columns) -> RawRow:
 
     An entry has the keys of one and no others. A row in which *columns* find texts is none, whatever its keys.
     """
-    if raw.size is not None or not all(sign in raw.data for sign in SIGNS):
+    # Of a row that is too long there may be all: what counts is how long the row is that it tells of.
+    if (raw.size is not None and len(raw.data) < raw.size) or not all(sign in raw.data for sign in SIGNS):
         return raw
     try:
         entry = decode(raw.data)
@@ -105,7 +110,12 @@ def as_first_read(raw: RawRow, columns: Columns) -> RawRow:
     notes: dict[str, int] = {name: entry[name] for name in NOTES if name in entry}
     reason = (entry["codes"][0], entry["message"]) if entry["codes"] else None
     first = FirstRead(entry["source"], entry["line"], entry["row"], notes, reason)
-    return RawRow(_bytes_of(entry), entry["line"], raw.row, first_read=first)
+    data = _bytes_of(entry)
+    size = notes.get("size")
+    # What was cut off is not there to be read, unless the row was mended; what was too long is so still.
+    is_cut = size is not None and len(data) < size and len(data) > KEPT - LONGEST
+    is_long = size is not None and len(data) >= size and raw.size is not None
+    return RawRow(data, entry["line"], raw.row, size if is_cut or is_long else None, first)
 
 
 def _is_entry(entry: Mapping[str, Any]) -> bool:
@@ -147,8 +157,8 @@ def decoded(raw: RawRow, columns: Columns, *, every: bool = False) -> dict[str, 
         RowError: as `decode_once` does, or if the row is too long; of what was set aside because there is not all of it, and still is not, with the reason
             that it had.
     """
-    raw.require_whole()
     try:
+        raw.require_whole()
         return decode_once(raw.data, columns, every=every)
     except RowError:
         first = raw.first_read
