@@ -292,3 +292,11 @@ def test_a_limit_is_one_of_rows_and_not_of_what_is_told_of_them(tmp_path: Path) 
 
     assert (again.rows_out, again.rows_set_aside) == (0, 2)
     assert (tmp_path / "b.jsonl.set-aside.jsonl").read_bytes() == aside.read_bytes()
+
+
+def test_an_entry_that_tells_two_things_is_not_read(tmp_path: Path) -> None:
+    """Of an entry with a key twice nobody knows which row is meant: it is set aside."""
+    twice = json.dumps(ENTRY).removesuffix("}") + f', "raw": {json.dumps(EMPTY_LINE.decode())}}}'
+    (tmp_path / "in.jsonl").write_text(twice + "\n", encoding="utf-8")
+
+    assert convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl").rows_set_aside == 1

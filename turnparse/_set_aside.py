@@ -19,7 +19,7 @@ from turnparse._errors import DamagedError, RowError, escape
 from turnparse._job import Judgement
 from turnparse._json_values import dumped
 from turnparse._limits import KEPT
-from turnparse._rows import Columns, decode, decode_once
+from turnparse._rows import Columns, decode_once
 
 KEYS: Final = frozenset({"source", "line", "row", "codes", "message", "raw"})
 """What each entry has."""
@@ -102,7 +102,8 @@ def as_first_read(raw: RawRow, columns: Columns) -> RawRow:
     if (raw.size is not None and len(raw.data) < raw.size) or not all(sign in raw.data for sign in SIGNS):
         return raw
     try:
-        entry = decode(raw.data)
+        # An entry with a key twice tells two things: it is set aside as what it is, a row like any other.
+        entry = decode_once(raw.data, columns, every=True)
     except RowError:
         return raw
     if not _is_entry(entry) or columns.read_by(entry):
