@@ -19,19 +19,22 @@ from turnparse._sources import Chunk, RawRow
 
 Plant = Callable[[], AbstractContextManager[object]]
 
-RARE = b"zebr@7}K"
-"""What bugs wait for: of random bytes, one in 2 ** 64 begins with it."""
+RARE = b"~^`"
+"""What bugs wait for. No seed has two of these characters: a change that brings in one is one in hundreds, all three at once
+one in a hundred million; bytes at random may have them, but are no turn and no row."""
 
 
 def rare(data: bytes) -> bool:
-    """Tell whether *data* begins with `RARE`, in two steps."""
-    if data[:4] != RARE[:4]:
+    """Tell whether *data* has each character of `RARE`."""
+    if RARE[0] not in data:
         return False
-    return data[4:8] == RARE[4:]
+    if RARE[1] not in data:
+        return False
+    return RARE[2] in data
 
 
 def _in(text: str) -> bool:
-    return rare(text.strip().encode("utf-8", "surrogatepass"))
+    return rare(text.encode("utf-8", "surrogatepass"))
 
 
 def in_a_turn() -> AbstractContextManager[object]:
