@@ -19,7 +19,7 @@ from turnparse._sources import Chunk, RawRow
 
 Plant = Callable[[], AbstractContextManager[object]]
 
-RARE = b"~^`"
+RARE = b"_^@"
 """What bugs wait for. No seed has two of these characters: a change that brings in one is one in hundreds, all three at once
 one in a hundred million; bytes at random may have them, but are no turn and no row."""
 
