@@ -5,6 +5,7 @@ What is counted is counted here, from the files that were written.
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -117,7 +118,19 @@ def _check_lines(data: bytes, made: Outcome, *, told: bool) -> None:
     for row in made.aside:
         line = lines[row["line"]]
         kept = line.removesuffix(b"\r") if data.count(b"\n") >= row["line"] else line
-        assert row["raw"] == kept.decode("utf-8", "replace") or row.get("raw_base64")
+        if "raw_base64" in row:
+            assert base64.b64decode(row["raw_base64"]) == kept
+        else:
+            assert row["raw"].encode() == kept
+
+
+def _elements(data: bytes) -> int | None:
+    """Return how many elements an array has that is all of a file, if a plain reading finds nothing wrong with it."""
+    try:
+        read = json.loads(data.removeprefix(b"\xef\xbb\xbf"))
+    except (ValueError, RecursionError):
+        return None
+    return len(read) if isinstance(read, list) else None
 
 
 def check_plain(data: bytes) -> None:
@@ -131,6 +144,8 @@ def check_plain(data: bytes) -> None:
         made = converted(folder, data, workers=1, provenance=True, **options)
         if lined and not data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[") and made.summary is not None:
             _check_lines(data, made, told=options["preset"] == "faithful" and to == "trl")
+        if lined and made.summary is not None and (count := _elements(data)) is not None:
+            assert made.summary.rows_in == count
         ways: list[AbstractContextManager[object]] = [
             nullcontext(),
             mock.patch.object(ChunkReader, "_at_once", return_value=None),
