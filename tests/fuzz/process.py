@@ -23,6 +23,8 @@ KEYS = ("chosen", "rejected", "transcript", "text")
 SECONDS_AN_INPUT = 20
 """After which an input counts as a crash: texts that take long are an attack."""
 RESTARTS = 20
+FEW = 5
+"""One in so many of the shorter seeds is enough to find a planted bug from."""
 PLANTING = Lock()
 MEMORY = Path("/dev/shm")  # noqa: S108  # each process has a folder of its own there
 """Files are written and removed thousands of times; in memory, where there is such a folder."""
@@ -64,10 +66,17 @@ def dictionary(into: Path) -> Path:
     return path
 
 
-def write_seeds(target: Target, folder: Path) -> int:
-    """Write the seeds of *target* into *folder*, but for those that are too long; return how many there are."""
+def write_seeds(target: Target, folder: Path, *, few: bool) -> int:
+    """Write the seeds of *target* into *folder*, but for those that are too long; return how many there are.
+
+    Args:
+        target: what is fuzzed.
+        folder: the folder.
+        few: whether some of the shorter ones do: each is gone through again and again.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    given = {seed for seed in target.seeds() if len(seed) <= target.longest}
+    given = sorted({seed for seed in target.seeds() if len(seed) <= target.longest}, key=len)
+    given = given[: len(given) // 2 : FEW] if few else given
     for seed in given:
         (folder / crash_name("seed", seed)).write_bytes(seed)
     return len(given)
@@ -88,7 +97,7 @@ def fuzz(target: Target, seconds: float, corpus: Path | None, keep: Path, *, pla
     with tempfile.TemporaryDirectory(prefix="turnparse-fuzz-", dir=MEMORY if MEMORY.is_dir() else None) as made:
         folder = Path(made)
         inputs = folder / "corpus" if corpus is None else corpus / target.name
-        figures = attrs.evolve(figures, seeds=write_seeds(target, inputs))
+        figures = attrs.evolve(figures, seeds=write_seeds(target, inputs, few=plant))
         found = folder / "found"
         found.mkdir()
         options = [
