@@ -331,9 +331,13 @@ LEAST: Final = 5e-3
 """Seconds that are too few to tell: a size takes so long at least, or what it takes is no matter."""
 
 
+ATTEMPTS: Final = 12
+"""How often work is measured before it is said to grow too fast: neighbours on the machine disturb a measurement, growth does all."""
+
+
 def is_linear(work: Callable[[int], object], size: int) -> bool:
     """Tell whether *work* takes not much more than four times as long for four times the size, at one of some attempts."""
-    for _ in range(4):
+    for _ in range(ATTEMPTS):
         times = []
         for of in (size, 4 * size):
             begin = time.thread_time()

@@ -22,7 +22,7 @@ import turnparse
 from turnparse import DamagedError, IncompleteError, RowError, SourceError
 from turnparse._chunk_columns import ChunkReader
 from turnparse._cli import main
-from written import files_in, read_back, set_aside, zstd
+from written import convert, files_in, read_back, set_aside, zstd
 
 FOLDER = Path(__file__).parent / "bad_inputs"
 README = FOLDER.parents[1] / "README.md"
@@ -95,7 +95,7 @@ def _converted(source: Path, output: Path, **options: Any) -> Outcome:
     failed: Any = None
     summary: dict[str, Any] = {}
     try:
-        summary = turnparse.convert(source, output, **options).as_dict()
+        summary = convert(source, output, **options).as_dict()
     except IncompleteError as error:
         failed, summary = error, error.summary.as_dict()
     except SourceError as error:
@@ -179,7 +179,7 @@ def test_a_bad_input_is_the_same_however_it_is_read(folder: Path, case: Case) ->
         with mock.patch.object(ChunkReader, "_at_once", return_value=None):
             assert (_converted(source, output, to=case.to), files_in(outputs)) == expected
         for size in (16, 100):
-            with mock.patch("turnparse._sources.CHUNK", size):
+            with mock.patch("turnparse._chunks.CHUNK", size):
                 assert (_converted(source, output, to=case.to, workers=2), files_in(outputs)) == expected
 
 
@@ -224,7 +224,9 @@ def test_a_bad_input_is_read_row_by_row(case: Case) -> None:
 def test_the_command_tells_of_a_bad_input(folder: Path, case: Case) -> None:
     """The command has the exit code that is expected, says something, and never shows a traceback."""
     with _in(folder, "in", case.path.read_bytes()) as (source, outputs):
-        done = CliRunner().invoke(main, ["convert", str(source), "--to", case.to, "-o", str(outputs / "out.jsonl")])
+        done = CliRunner().invoke(
+            main, ["convert", str(source), "--to", case.to, "-o", str(outputs / "out.jsonl"), "--force"]
+        )
 
     assert (done.exit_code, done.exc_info is None or done.exc_info[0] is SystemExit) == (case.exit, True)
     assert "Traceback" not in done.output

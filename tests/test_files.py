@@ -48,7 +48,7 @@ def never_at_once() -> Iterator[None]:
 @contextmanager
 def chunks_of(size: int) -> Iterator[None]:
     """Let chunks be cut after so many bytes."""
-    with mock.patch("turnparse._sources.CHUNK", size):
+    with mock.patch("turnparse._chunks.CHUNK", size):
         yield
 
 
@@ -730,7 +730,7 @@ def test_rows_before_a_damaged_page_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("write", [write_parquet, write_file, write_stream])
-def test_a_column_that_is_no_utf_8_is_damage(tmp_path: Path, write: Callable[[Path, Any], None]) -> None:
+def test_a_text_that_is_no_utf_8_is_never_written(tmp_path: Path, write: Callable[[Path, Any], None]) -> None:
     """Bytes that are no text, in a column that says so, are never written as text."""
     texts = [row["text"] for row in talks(6)]
     data = b"".join(text.encode() for text in texts)
@@ -740,10 +740,10 @@ def test_a_column_that_is_no_utf_8_is_damage(tmp_path: Path, write: Callable[[Pa
     broken = data[:-1] + b"\xff"
     buffers = [None, pa.py_buffer(pa.array(offsets, pa.int32()).buffers()[1]), pa.py_buffer(broken)]
     write(tmp_path / "made", pa.table({"text": pa.Array.from_buffers(pa.string(), 6, buffers)}))
-    out, aside = damaged(tmp_path, (tmp_path / "made").read_bytes())
+    summary, failed = run(tmp_path / "made", tmp_path / "out.jsonl", to="messages")
 
-    assert out <= 5
-    assert aside == 0
+    assert (summary.rows_out, summary.rows_set_aside, failed) == (5, 1, "")
+    assert "\\xff" not in (tmp_path / "out.jsonl").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("write", [write_file, write_stream, write_feather])

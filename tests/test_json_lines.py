@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import orjson
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 import turnparse
 from strategies import COLUMN_TYPES, PAIR_ROWS, other_columns, record_batches
+from turnparse import _json_lines
 from turnparse._json_lines import json_lines
 from turnparse._json_text import BLOCK, ESCAPES
 
@@ -28,8 +30,14 @@ def one_by_one(batch: Any) -> list[bytes]:
 
 
 def check(batch: Any, rows: Any = None) -> None:
-    """Assert that the lines of *batch*, or of its *rows* alone, are those that orjson writes."""
-    lines = json_lines(batch, rows)
+    """Assert that the lines of *batch*, or of its *rows* alone, are those that orjson writes, joined in either way."""
+    for large in (_json_lines.LARGE, 0):
+        with mock.patch.object(_json_lines, "LARGE", large):
+            check_lines(json_lines(batch, rows), batch, rows)
+
+
+def check_lines(lines: _json_lines.Lines, batch: Any, rows: Any) -> None:
+    """Assert that *lines* are those that orjson writes of *batch*, or of its *rows* alone."""
     expected = (
         [line for line, taken in zip(one_by_one(batch), rows, strict=True) if taken]
         if rows is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import json
@@ -13,17 +14,20 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import turnparse
 from strategies import json_files
-from turnparse import ArgumentError, DamagedError, FaultError, IncompleteError, OptionError, RowError, convert
+from turnparse import ArgumentError, DamagedError, FaultError, IncompleteError, OptionError, RowError
 from turnparse._chunk_columns import ChunkReader
 from turnparse._streams import Watched
-from written import TALK, adds_up, as_lines, files_in, pairs, read_back, run, set_aside, talks, zstd
+from written import TALK, adds_up, as_lines, convert, files_in, pairs, read_back, run, set_aside, talks, zstd
 
 KEPT = 1 << 16
 
@@ -56,13 +60,13 @@ def _same_in_every_reader(folder: Path, data: bytes, size: int, **options: Any) 
     expected = _outcome(folder, data, workers=1, **options)
     with mock.patch.object(ChunkReader, "_at_once", return_value=None):
         assert _outcome(folder, data, **options) == expected
-    with mock.patch("turnparse._sources.CHUNK", size):
+    with mock.patch("turnparse._chunks.CHUNK", size):
         assert _outcome(folder, data, workers=2, **options) == expected
     # A byte of a zipped file is another one.
     expected = _without_offsets(expected)
     for zip_up in (gzip.compress, zstd):
         assert _without_offsets(_outcome(folder, zip_up(data), **options)) == expected
-        with mock.patch("turnparse._sources.CHUNK", size):
+        with mock.patch("turnparse._chunks.CHUNK", size):
             assert _without_offsets(_outcome(folder, zip_up(data), workers=4, **options)) == expected
 
 
@@ -180,7 +184,7 @@ def test_the_beginning_of_a_long_row_is_kept(tmp_path: Path, end: int, chunk: in
     row = b'"' + b"x" * end + "日".encode() * 50_000 + b'"'
     rows = [as_lines(talks(1)).strip(), row, as_lines(talks(1)).strip()]
     data = b"[" + b",\n".join(rows) + b"]" if as_array else b"\n".join(rows)
-    with mock.patch("turnparse._sources.CHUNK", chunk):
+    with mock.patch("turnparse._chunks.CHUNK", chunk):
         _, counts = _outcome(tmp_path, data, max_row_bytes=100_000)
     (kept,) = set_aside(tmp_path / "out.jsonl")
 
@@ -418,3 +422,26 @@ def test_damage_says_where_it_is(tmp_path: Path) -> None:
         rows.extend(turnparse.read(tmp_path / "in"))
 
     assert (len(rows), caught.value.offset, caught.value.line) == (5, len(data), 6)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_a_text_of_a_table_that_is_no_utf8_is_its_row_s_fault(tmp_path: Path, ending: str) -> None:
+    """Of a table a row whose text is no UTF-8 is set aside with its bytes, and all others are written, before it and after."""
+    texts = [f"\n\nHuman: {number}\n\nAssistant: Yes.".encode() for number in range(300)]
+    for bad in (0, 150, 299):
+        texts[bad] += b"\xff"
+    offsets = np.cumsum([0, *map(len, texts)]).astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(texts))]
+    table = pa.table({"text": pa.Array.from_buffers(pa.string(), len(texts), buffers)})
+    source = tmp_path / f"in.{ending}"
+    if ending == "parquet":
+        pq.write_table(table, source, row_group_size=100)
+    else:
+        with pa.ipc.new_file(source, table.schema) as writer:
+            writer.write_table(table)
+    summary, failed = run(source, tmp_path / "out.jsonl", to="messages")
+    aside = set_aside(tmp_path / "out.jsonl")
+
+    assert (summary.rows_in, summary.rows_out, failed) == (300, 297, "")
+    assert [(entry["row"], entry["codes"]) for entry in aside] == [(bad, ["bad-json"]) for bad in (0, 150, 299)]
+    assert all(b"\xff" in base64.b64decode(entry["raw_base64"]) for entry in aside)

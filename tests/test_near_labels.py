@@ -18,6 +18,7 @@ from strategies import ANY_TEXT, DIALECTS, HH, PIECED_TEXT
 from turnparse import Dialect, Summary
 from turnparse._cli import main
 from turnparse._near_labels import MOST_ROWS, MOST_WORDS, NearFinder, NearMisses
+from written import convert
 
 FINDER = NearFinder(HH.table)
 
@@ -160,7 +161,7 @@ def test_workers_agree(tmp_path: Path) -> None:
     for workers in (1, 4):
         for output in (tmp_path / f"out{workers}.jsonl", f"{tmp_path / f'out{workers}'}/"):
             written = tmp_path / "summary.json"
-            summary = turnparse.convert(sources, output, to="messages", workers=workers, summary=written)
+            summary = convert(sources, output, to="messages", workers=workers, summary=written)
             assert json.loads(written.read_text())["near_labels"] == summary.as_dict()["near_labels"]
             found.append(summary.near_labels)
 
@@ -177,7 +178,9 @@ def test_the_command_tells(tmp_path: Path) -> None:
 
     assert "2 have 'User:', 2 have 'Bot:'" in first
     assert first.endswith("add --label user=User --label assistant=Bot\n")
-    again = CliRunner().invoke(main, [*arguments, *shlex.split(first.rpartition(" add ")[2])], catch_exceptions=False)
+    again = CliRunner().invoke(
+        main, [*arguments, "--force", *shlex.split(first.rpartition(" add ")[2])], catch_exceptions=False
+    )
     assert "rows out: 2" in again.stderr
     assert "near" not in again.stderr
 

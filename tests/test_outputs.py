@@ -249,7 +249,7 @@ def test_a_later_row_that_does_not_fit_is_set_aside(tmp_path: Path, ending: str)
     rows[1_600]["more"] = 1
     rows[1_700]["id"] = None
     (tmp_path / "in").write_bytes(as_lines(rows))
-    with mock.patch("turnparse._sources.CHUNK", 1000):
+    with mock.patch("turnparse._chunks.CHUNK", 1000):
         convert(tmp_path / "in", tmp_path / f"out.{ending}", keep_columns=True, workers=2)
 
     aside = set_aside(tmp_path / f"out.{ending}")
@@ -283,7 +283,7 @@ def test_attempts_and_pairs_in_one_table(tmp_path: Path, ending: str, first: str
 def test_attempts_after_chunks_of_pairs_are_never_stripped(tmp_path: Path, ending: str) -> None:
     """An attempt that comes when the table has no place for metadata is set aside, not written without it."""
     (tmp_path / "in").write_bytes(as_lines([*pairs(50), ATTEMPT, *pairs(2)]))
-    with mock.patch("turnparse._sources.CHUNK", 1000):
+    with mock.patch("turnparse._chunks.CHUNK", 1000):
         convert(tmp_path / "in", tmp_path / f"out.{ending}", to="messages")
 
     (aside,) = set_aside(tmp_path / f"out.{ending}")

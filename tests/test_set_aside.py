@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 import turnparse
 from strategies import JSON_VALUES
 from turnparse import RowError
+from turnparse._chunks import RawRow
 from turnparse._rows import Columns
 from turnparse._set_aside import KEYS, as_first_read
-from turnparse._sources import RawRow
 from written import adds_up, convert, read_back, set_aside
 
 GOOD = {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello.", "rejected": "\n\nHuman: Hi\n\nAssistant: No."}
@@ -264,3 +264,39 @@ def test_workers_agree(tmp_path: Path) -> None:
 
     assert found[0] == found[1]
     assert [row["line"] for row in found[0][0]] == [n for n in range(9999) if n % 3]
+
+
+def test_a_row_that_was_cut_is_not_read_from_what_is_left(tmp_path: Path) -> None:
+    """A row that was too long to be kept is set aside again, though its beginning may be sound JSON; mended it is read."""
+    row = json.dumps(GOOD).encode() + b" " * 70_000 + b"xx"
+    (tmp_path / "in.jsonl").write_bytes(row + b"\n")
+    convert(tmp_path / "in.jsonl", tmp_path / "a.jsonl", max_row_bytes=300)
+    aside = tmp_path / "a.jsonl.set-aside.jsonl"
+    again = convert(aside, tmp_path / "b.jsonl")
+
+    assert (again.rows_out, again.rows_set_aside) == (0, 1)
+    assert (tmp_path / "b.jsonl.set-aside.jsonl").read_bytes() == aside.read_bytes()
+    entry = json.loads(aside.read_bytes())
+    aside.write_text(json.dumps(entry | {"raw": json.dumps(GOOD)}) + "\n", encoding="utf-8")
+    assert convert(aside, tmp_path / "c.jsonl").rows_out == 1
+
+
+def test_a_limit_is_one_of_rows_and_not_of_what_is_told_of_them(tmp_path: Path) -> None:
+    """An entry may be longer than a row may be: what counts is the row in it, which comes back as it was."""
+    (tmp_path / "in.jsonl").write_text(
+        json.dumps({"chosen": 1, "rejected": "x" * 280}) + "\n" + json.dumps({"text": "x" * 999}) + "\n"
+    )
+    convert(tmp_path / "in.jsonl", tmp_path / "a.jsonl", max_row_bytes=320)
+    aside = tmp_path / "a.jsonl.set-aside.jsonl"
+    again = convert(aside, tmp_path / "b.jsonl", max_row_bytes=320)
+
+    assert (again.rows_out, again.rows_set_aside) == (0, 2)
+    assert (tmp_path / "b.jsonl.set-aside.jsonl").read_bytes() == aside.read_bytes()
+
+
+def test_an_entry_that_tells_two_things_is_not_read(tmp_path: Path) -> None:
+    """Of an entry with a key twice nobody knows which row is meant: it is set aside."""
+    twice = json.dumps(ENTRY).removesuffix("}") + f', "raw": {json.dumps(EMPTY_LINE.decode())}}}'
+    (tmp_path / "in.jsonl").write_text(twice + "\n", encoding="utf-8")
+
+    assert convert(tmp_path / "in.jsonl", tmp_path / "out.jsonl").rows_set_aside == 1

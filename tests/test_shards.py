@@ -249,7 +249,7 @@ def test_the_number_of_threads_changes_no_byte(
     """From many sources, however many threads there are, and run after run, the same bytes come out."""
     sources = some_sources(tmp_path / "data")
     found = []
-    with mock.patch("turnparse._sources.CHUNK", 700):
+    with mock.patch("turnparse._chunks.CHUNK", 700):
         for number, workers in enumerate([1, 2, 5, 5]):
             output = tmp_path / str(number)
             output.mkdir()
@@ -271,7 +271,7 @@ def test_threads_change_nothing_in_any_file(folder: Path, files: list[bytes], wo
     for source, data in zip(sources, files, strict=True):
         source.write_bytes(data)
     found: list[Any] = []
-    with mock.patch("turnparse._sources.CHUNK", 100):
+    with mock.patch("turnparse._chunks.CHUNK", 100):
         for threads in (1, workers):
             output = folder / f"out.{ending}"
             for path in (output, output.with_name(output.name + SET_ASIDE)):
@@ -392,7 +392,7 @@ def test_an_interrupt_leaves_no_half_file(tmp_path: Path, workers: int, into: st
         if calls > after:
             raise KeyboardInterrupt
 
-    with mock.patch("turnparse._sources.CHUNK", 100), pytest.raises(KeyboardInterrupt):
+    with mock.patch("turnparse._chunks.CHUNK", 100), pytest.raises(KeyboardInterrupt):
         convert(data, f"{tmp_path}/{into}", to="messages", workers=workers, on_bytes=interrupt)
 
     found = {name: held for name, held in files_in(tmp_path).items() if not name.startswith("data/")}

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 import turnparse
 from strategies import ANNOUNCEMENTS, JSON_VALUES
 from turnparse import SourceError
+from turnparse._chunks import RawRow
 from turnparse._json_array import ArraySplitter, Element, LongElement
-from turnparse._sources import RawRow, open_source
+from turnparse._sources import open_source
 
 BOM = b"\xef\xbb\xbf"
 WHITE_SPACE = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace() and chr(code) != "\n"]
@@ -227,7 +228,7 @@ def test_a_file_that_holds_an_array_has_its_elements_as_rows(
     text, elements = array
     data = b"".join(line + b"\n" for line in before) + text + after.encode()
     path = _written(folder, gzip.compress(data) if zipped else data)
-    with patch("turnparse._sources.CHUNK", chunk):
+    with patch("turnparse._chunks.CHUNK", chunk):
         rows, blank_lines = _cut(path)
 
     expected = [(element, line + len(before)) for element, line in elements]

@@ -11,16 +11,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from turnparse._batches import METADATA_TYPES, BatchConverter, Judged
+from turnparse._batches import BatchConverter
 from turnparse._buffers import Places
 from turnparse._cell_columns import array_of, build, type_of
 from turnparse._cells import Writing
+from turnparse._chunks import FirstRead
 from turnparse._column_types import JSON_TEXT, arrow_type, column_of, fits, is_writable, type_of_values
 from turnparse._errors import RowError, escape
 from turnparse._job import Judgement, unread
+from turnparse._judged import METADATA_TYPES, Judged
 from turnparse._parts import Parts, ReadRows
 from turnparse._red_team import RedTeamAttempt, wrong_type
-from turnparse._sources import FirstRead
 from turnparse._table_sources import rows_of
 
 ROWS_PER_SLICE: Final = 32

@@ -17,13 +17,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.json as pj
 
-from turnparse._batches import METADATA_TYPES, Original, Originals
 from turnparse._buffers import Bytes, Literals, Mask, Places
+from turnparse._chunks import Chunk, FirstRead, RawRow
 from turnparse._errors import RowError
 from turnparse._job import Job
+from turnparse._judged import METADATA_TYPES, Original, Originals
 from turnparse._red_team import KEYS, MISSPELT, TRANSCRIPT
 from turnparse._set_aside import as_first_read, decoded
-from turnparse._sources import Chunk, FirstRead, RawRow
 from turnparse._table_sources import raw_row, row_of, rows_of
 
 MOST_BRACKETS: Final = 900

@@ -62,24 +62,28 @@ def escaped(texts: Sequence[TextColumn]) -> Pieces:
     """Return all *texts*, column by column, as JSON has them inside quotes."""
     lengths = np.concatenate([np.empty(0, np.int64), *(column.ends - column.starts for column in texts)])
     ends = np.cumsum(lengths)
-    data = empty(int(lengths.sum()))
-    np.concatenate([data[:0], *(column.data for column in texts)], out=data)
-    places = _unsafe(data)
-    unsafe = data[places]
-    # The text in which each of these bytes stands grows by what its escape is longer.
-    text = np.searchsorted(ends, places, side="right")
-    lengths += np.bincount(text, GROWTH[unsafe], len(lengths)).astype(np.int64)
-    there = np.bincount(unsafe, minlength=len(GROWTH)).tolist()
-    return Pieces(lengths, _escaped_blocks(data, [byte for byte in ESCAPES if there[byte]]))
+    there = np.zeros(len(GROWTH), np.int64)
+    begin = 0
+    for column in texts:
+        places = _unsafe(column.data)
+        unsafe = column.data[places]
+        # The text in which each of these bytes stands grows by what its escape is longer.
+        text = np.searchsorted(ends, places + begin, side="right")
+        lengths += np.bincount(text, GROWTH[unsafe], len(lengths)).astype(np.int64)
+        there += np.bincount(unsafe, minlength=len(GROWTH))
+        begin += len(column.data)
+    present = [byte for byte in ESCAPES if there[byte]]
+    return Pieces(lengths, _escaped_blocks([column.data for column in texts], present))
 
 
-def _escaped_blocks(data: Bytes, there: Sequence[int]) -> Iterator[bytes]:
-    """Yield *data* as JSON has it inside quotes, *there* being the bytes in it that are escaped."""
-    for begin in range(0, len(data), BLOCK):
-        block = data[begin : begin + BLOCK].tobytes()
-        for byte in there:
-            block = block.replace(bytes([byte]), ESCAPES[byte])
-        yield block
+def _escaped_blocks(runs: Sequence[Bytes], there: Sequence[int]) -> Iterator[bytes]:
+    """Yield *runs* of bytes as JSON has them inside quotes, *there* being the bytes in them that are escaped."""
+    for data in runs:
+        for begin in range(0, len(data), BLOCK):
+            block = data[begin : begin + BLOCK].tobytes()
+            for byte in there:
+                block = block.replace(bytes([byte]), ESCAPES[byte])
+            yield block
 
 
 def _unsafe(data: Bytes) -> Places:

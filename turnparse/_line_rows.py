@@ -11,13 +11,14 @@ import attrs
 import numpy as np
 
 from turnparse._arrow_rows import Place, Population, kept_of_regular, populations
-from turnparse._batches import METADATA_TYPES, BatchConverter, Judged
+from turnparse._batches import BatchConverter
 from turnparse._buffers import Places
 from turnparse._cell_columns import ArrayCells, Built, build
 from turnparse._errors import RowError
 from turnparse._job import PROVENANCE, Judgement, unread
 from turnparse._json_lines import Lines, record_lines
 from turnparse._json_values import dumped
+from turnparse._judged import METADATA_TYPES, Judged
 from turnparse._red_team import RedTeamAttempt
 
 Line = bytes | memoryview

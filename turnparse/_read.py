@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from turnparse._chunks import Chunk, RawRow
 from turnparse._dialect import DEFAULT, Dialect, resolve
 from turnparse._errors import RowError, escape, require_callable
 from turnparse._limits import Limits
@@ -17,7 +18,7 @@ from turnparse._parse import asked
 from turnparse._red_team import RedTeamAttempt
 from turnparse._rows import Columns, recognise
 from turnparse._set_aside import as_first_read, decoded
-from turnparse._sources import Chunk, RawRow, Source, open_source
+from turnparse._sources import Source, open_source
 
 
 def read(

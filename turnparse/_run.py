@@ -16,17 +16,17 @@ from turnparse._arrow_rows import Layout, Place, arrow_rows
 from turnparse._batches import BatchConverter
 from turnparse._cell_columns import words_within
 from turnparse._chunk_columns import ChunkReader, columns_of
+from turnparse._chunks import Chunk
 from turnparse._digests import Content
 from turnparse._errors import DamagedError, FaultError, OutputError, SourceError
-from turnparse._job import Judgement
 from turnparse._limits import USUAL, Limits
 from turnparse._line_rows import line_rows
 from turnparse._manifest import Manifest
 from turnparse._near_labels import NearMisses, Words
-from turnparse._set_aside import damage_line, set_aside_line
+from turnparse._set_aside import Entry, damage_line
 from turnparse._shards import Shard
 from turnparse._sinks import ArrowRows, Output, failure
-from turnparse._sources import Chunk, RawRow, Source, open_source
+from turnparse._sources import Source, open_source
 from turnparse._summary import Summary
 from turnparse._table_sources import read_batches
 from turnparse._tasks import Task
@@ -55,7 +55,7 @@ class Converted:
     """
 
     written: list[Any]
-    refused: list[tuple[RawRow, Judgement]]
+    refused: list[Entry]
     counts: Summary
     near: list[Words]
 
@@ -280,7 +280,7 @@ class _Run:
             digested = self._manifest is not None
             with open_source(shard.path, self._on_bytes, self._limits, digested=digested) as source:
                 for converted in self._in_order(self._pieces(source), source, pool):
-                    self._take(converted, source, rows)
+                    self._take(converted, rows)
                     rows += converted.counts.rows_in
                     # It may be as large as a row is, and the next one is read before this name is given anew.
                     del converted
@@ -360,7 +360,9 @@ class _Run:
             judged, written = arrow_rows(converter, judged, layout, place)
         else:
             judged, written = line_rows(converter, judged, place)
-        refused = [(read.raw[one.index], one.judgement) for one in judged.refused]
+        # The text of each is made here, where others are being made: only its number is missing.
+        kept = judged.refused if self.task.aside is not None else []
+        refused = [Entry.of(read.raw[one.index], source.path, one.judgement) for one in kept]
         counts = judged.settled(len(converter.job.target.records))
         counts.blank_lines = read.blank_lines
         return Converted(written, refused, counts, judged.near)
@@ -376,7 +378,7 @@ class _Run:
             return True
         return self._layout is not None and not self._layout.holds(Layout.of_columns(self._converter, piece.schema))
 
-    def _take(self, converted: Converted, source: Source, rows: int) -> None:
+    def _take(self, converted: Converted, rows: int) -> None:
         """Write what a chunk became, before which the source had so many *rows*."""
         out, aside = self.task.out, self.task.aside
         if isinstance(out, ArrowRows):
@@ -386,10 +388,8 @@ class _Run:
         else:
             for lines in converted.written:
                 out.write(lines)
-        if aside is not None:
-            lines = (set_aside_line(raw, rows + raw.row, source.path, one) for raw, one in converted.refused)
-            if whole := b"".join(lines):
-                aside.write(whole)
+        if aside is not None and converted.refused:
+            aside.write(b"".join(entry.line(rows) for entry in converted.refused))
         self.counts.add(converted.counts)
         self.near.take(converted.near)
 

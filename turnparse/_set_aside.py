@@ -11,12 +11,15 @@ import binascii
 from collections.abc import Mapping
 from typing import Any, Final
 
+import attrs
+
+from turnparse._chunks import FirstRead, RawRow
 from turnparse._codes import CODES
 from turnparse._errors import DamagedError, RowError, escape
 from turnparse._job import Judgement
 from turnparse._json_values import dumped
-from turnparse._rows import Columns, decode, decode_once
-from turnparse._sources import FirstRead, RawRow
+from turnparse._limits import KEPT
+from turnparse._rows import Columns, decode_once
 
 KEYS: Final = frozenset({"source", "line", "row", "codes", "message", "raw"})
 """What each entry has."""
@@ -30,31 +33,49 @@ NOTES: Final = ("offset", "size")
 SIGNS: Final = tuple(f'"{key}"'.encode() for key in KEYS)
 """What the text of every entry has in it: other rows are told apart by that, before they are looked into."""
 
+LONGEST: Final = 4
+"""Bytes of a character in UTF-8: so many may be missing where a text was cut."""
+
 LARGEST: Final = 1 << 63
 """What a line and the number of a row are less than."""
 
 
-def set_aside_line(raw: RawRow, row: int, source: str, judgement: Judgement) -> bytes:
-    """Return the line of the set-aside file for a row that was set aside, number *row* of its *source*.
+@attrs.frozen
+class Entry:
+    """The line of the set-aside file for a row, but for the row's number where that is not known yet.
 
-    Of one that is too long, ``size`` says how many bytes it has.
+    Attributes:
+        before: what stands before the number.
+        row: the number: in the source, or, if it is not known how many rows of it come before, in its chunk.
+        is_known: whether it is that in the source.
+        after: what stands after the number.
     """
-    notes = {} if raw.size is None else {"size": raw.size}
-    first = raw.first_read or FirstRead(source, raw.line, row, notes)
-    record: dict[str, Any] = {
-        "source": first.source,
-        "line": first.line,
-        "row": first.row,
-        "codes": judgement.codes,
-        "message": judgement.message,
-        **first.notes,
-    }
-    try:
-        record["raw"] = raw.data.decode("utf-8")
-    except UnicodeDecodeError:
-        record["raw"] = raw.data.decode("utf-8", "replace")
-        record[BYTES] = base64.b64encode(raw.data).decode("ascii")
-    return dumped(record)
+
+    before: bytes
+    row: int
+    is_known: bool
+    after: bytes
+
+    @classmethod
+    def of(cls, raw: RawRow, source: str, judgement: Judgement) -> Entry:
+        """Return the entry of a row of *source* that was set aside.
+
+        Of one that is too long, ``size`` says how many bytes it has.
+        """
+        notes = {} if raw.size is None else {"size": raw.size}
+        first = raw.first_read or FirstRead(source, raw.line, raw.row, notes)
+        record: dict[str, Any] = {"codes": judgement.codes, "message": judgement.message, **first.notes}
+        try:
+            record["raw"] = raw.data.decode("utf-8")
+        except UnicodeDecodeError:
+            record["raw"] = raw.data.decode("utf-8", "replace")
+            record[BYTES] = base64.b64encode(raw.data).decode("ascii")
+        before = dumped({"source": first.source, "line": first.line}).removesuffix(b"}\n") + b',"row":'
+        return cls(before, first.row, raw.first_read is not None, b"," + dumped(record)[1:])
+
+    def line(self, rows: int) -> bytes:
+        """Return the line, where so many *rows* of the source come before the row's chunk."""
+        return b"%b%d%b" % (self.before, self.row if self.is_known else rows + self.row, self.after)
 
 
 def damage_line(error: DamagedError, row: int, source: str) -> bytes:
@@ -77,10 +98,12 @@ def as_first_read(raw: RawRow, columns: Columns) -> RawRow:
 
     An entry has the keys of one and no others. A row in which *columns* find texts is none, whatever its keys.
     """
-    if raw.size is not None or not all(sign in raw.data for sign in SIGNS):
+    # Of a row that is too long there may be all: what counts is how long the row is that it tells of.
+    if (raw.size is not None and len(raw.data) < raw.size) or not all(sign in raw.data for sign in SIGNS):
         return raw
     try:
-        entry = decode(raw.data)
+        # An entry with a key twice tells two things: it is set aside as what it is, a row like any other.
+        entry = decode_once(raw.data, columns, every=True)
     except RowError:
         return raw
     if not _is_entry(entry) or columns.read_by(entry):
@@ -88,7 +111,12 @@ def as_first_read(raw: RawRow, columns: Columns) -> RawRow:
     notes: dict[str, int] = {name: entry[name] for name in NOTES if name in entry}
     reason = (entry["codes"][0], entry["message"]) if entry["codes"] else None
     first = FirstRead(entry["source"], entry["line"], entry["row"], notes, reason)
-    return RawRow(_bytes_of(entry), entry["line"], raw.row, first_read=first)
+    data = _bytes_of(entry)
+    size = notes.get("size")
+    # What was cut off is not there to be read, unless the row was mended; what was too long is so still.
+    is_cut = size is not None and len(data) < size and len(data) > KEPT - LONGEST
+    is_long = size is not None and len(data) >= size and raw.size is not None
+    return RawRow(data, entry["line"], raw.row, size if is_cut or is_long else None, first)
 
 
 def _is_entry(entry: Mapping[str, Any]) -> bool:
@@ -130,8 +158,8 @@ def decoded(raw: RawRow, columns: Columns, *, every: bool = False) -> dict[str, 
         RowError: as `decode_once` does, or if the row is too long; of what was set aside because there is not all of it, and still is not, with the reason
             that it had.
     """
-    raw.require_whole()
     try:
+        raw.require_whole()
         return decode_once(raw.data, columns, every=every)
     except RowError:
         first = raw.first_read

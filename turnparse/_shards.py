@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import attrs
 
@@ -82,7 +82,7 @@ def _found(path: str) -> list[Shard]:
     if path == STDIN or os.path.lexists(path) or not glob.has_magic(path):
         # What cannot be opened is told when it is.
         return [Shard(path, Path(path).name)]
-    found = [found for found in glob.glob(path, recursive=True) if os.path.isfile(found)]  # noqa: PTH207,PTH113  # patterns may be absolute
+    found = [found for found in glob.glob(path, recursive=True) if _may_be_read(found)]  # noqa: PTH207  # patterns may be absolute
     if not is_own(path):
         found = [file for file in found if not is_own(file)]
     files = sorted(found, key=lambda file: Path(file).parts)
@@ -99,15 +99,24 @@ def _fixed_part(pattern: str) -> str:
     return str(Path(*parts[:fixed])) if fixed else "."
 
 
+def _may_be_read(path: str) -> bool:
+    """Tell whether *path* is a file, or a link to nothing, which is told of when it is opened; a pipe would be waited for."""
+    return os.path.isfile(path) or not os.path.exists(path)  # noqa: PTH110,PTH113  # what a name may hold, Path may change
+
+
+def _refuse(error: OSError) -> NoReturn:
+    msg = f"expected a folder that can be looked through, found: {escape(error.strerror or str(error), 200)}"
+    raise SourceError(msg, source=escape(str(error.filename), 300)) from None
+
+
 def _in_folder(path: str) -> list[Shard]:
     found = []
-    for folder, folders, names in os.walk(path):
+    for folder, folders, names in os.walk(path, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if name.endswith(ENDINGS) and not is_own(name) and not name.startswith("."):
                 file = os.path.join(folder, name)  # noqa: PTH118  # what a name may hold, Path may change
-                # A pipe of such a name would be waited for.
-                if os.path.isfile(file):  # noqa: PTH113  # as above
+                if _may_be_read(file):
                     found.append(Shard(file, os.path.relpath(file, path)))
     if not found:
         endings = ", ".join(ENDINGS)

@@ -296,8 +296,8 @@ class Unzipped(io.RawIOBase):
         told = reason(error)
         if self._again is not None:
             self._saved, at, told = self._gone_through_again(self._again, begin, at, self._given - given, told)
-        if "check" in told.lower():
-            told += f"; what was unzipped from byte {begin:,} on may be wrong"
+        # Where the damage shows is not where it is: a byte that was changed makes others for a while before it is noticed.
+        told += f"; what was unzipped from byte {begin:,} on may be wrong"
         self._failure = damaged(told, at)
 
     def _gone_through_again(self, again: Watched, begin: int, at: int, given: int, told: str) -> tuple[bytes, int, str]:

@@ -10,12 +10,13 @@ import orjson
 import pyarrow as pa
 
 from turnparse._arrow_rows import Layout, Place, arrow_rows
-from turnparse._batches import BatchConverter, Refused, warn_if_slow
+from turnparse._batches import BatchConverter, warn_if_slow
 from turnparse._contents import is_text
 from turnparse._dialect import DEFAULT, Dialect
 from turnparse._errors import ArgumentError, escape
 from turnparse._job import Job
 from turnparse._json_values import as_json
+from turnparse._judged import Refused
 from turnparse._model import Diagnostics
 from turnparse._near_labels import NearMisses
 from turnparse._summary import Summary

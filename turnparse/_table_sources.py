@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -12,10 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.ipc
 import pyarrow.parquet as pq
 
+from turnparse._chunks import Chunk, RawRow
 from turnparse._errors import SourceError, escape
 from turnparse._json_values import as_json
 from turnparse._limits import KEPT, USUAL, Limits
-from turnparse._sources import Chunk, RawRow
 from turnparse._streams import ARROW_MAGIC, LONGEST_MAGIC, PARQUET_MAGIC, Watched, damaged, reason
 
 BATCH_BYTES: Final = 1 << 21
@@ -23,6 +24,9 @@ BATCH_BYTES: Final = 1 << 21
 
 MOST_ROWS: Final = 1 << 15
 """Rows of a batch at most, however short they are."""
+
+UTF8: Final = "UTF8"
+"""What Arrow says of a text that is none."""
 
 BUFFER: Final = 1 << 20
 """Bytes that a column of Parquet is read by: without a buffer, a whole row group is read at once."""
@@ -33,7 +37,7 @@ def read_batches(
 ) -> Iterator[Any]:
     """Yield the batches of a file of Parquet or Arrow, as `pyarrow.RecordBatch`es of one schema.
 
-    A row that is too long comes as a `Chunk` instead.
+    A row that is too long, or holds a text that is no UTF-8, comes as a `Chunk` instead.
 
     Args:
         file: the open file.
@@ -48,7 +52,10 @@ def read_batches(
     """
     told = 0
     for done, batch in _guarded(_batches(file), file, name):
-        for piece in _cut(batch):
+        for piece in [batch] if isinstance(batch, Chunk) else _cut(batch):
+            if isinstance(piece, Chunk):
+                yield piece
+                continue
             yield from [piece] if piece.nbytes <= limits.max_row_bytes else _without_long_rows(piece, limits)
         if on_bytes is not None and done > told:
             on_bytes(done - told)
@@ -65,8 +72,13 @@ def _guarded(batches: Iterator[tuple[int, Any]], file: Watched, name: str) -> It
         for done, batch in batches:
             _require_names(batch, name)
             failure = _damage(batch)
-            sound = batch if failure is None else batch.slice(0, _sound(batch))
-            yield done, pa.RecordBatch.from_arrays(list(map(plain_column, sound.columns)), names=batch.schema.names)
+            if failure is not None and UTF8 in str(failure):
+                # One row's fault, and no damage.
+                for piece in _without_other_texts(batch):
+                    yield done, piece if isinstance(piece, Chunk) else _plain_batch(piece)
+                failure = None
+                continue
+            yield done, _plain_batch(batch if failure is None else batch.slice(0, _sound(batch)))
             if failure is not None:
                 break
     except SourceError:
@@ -76,6 +88,40 @@ def _guarded(batches: Iterator[tuple[int, Any]], file: Watched, name: str) -> It
     file.require_whole()
     if failure is not None:
         raise damaged(reason(failure), file.at, name)
+
+
+def _plain_batch(batch: Any) -> Any:
+    return pa.RecordBatch.from_arrays(list(map(plain_column, batch.columns)), names=batch.schema.names)
+
+
+def _without_other_texts(batch: Any) -> Iterator[Any]:
+    """Yield *batch* in pieces, with the rows that do not hold up as chunks of their own: a text in them is no UTF-8."""
+    begin = 0
+    while begin < len(batch):
+        rest = batch.slice(begin)
+        sound = _sound(rest)
+        if sound:
+            yield rest.slice(0, sound)
+        if sound < len(rest):
+            yield Chunk(b"", 0, (RawRow(_bytes_of(rest, sound), None, 0),))
+        begin += sound + 1
+
+
+def _bytes_of(batch: Any, index: int) -> bytes:
+    """Return row *index* of *batch* as JSON, with the very bytes of texts that are no UTF-8."""
+    row = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        plain = plain_column(column.slice(index, 1))
+        if pa.types.is_string(plain.type) or pa.types.is_large_string(plain.type):
+            wide = pa.types.is_large_string(plain.type)
+            value = plain.view(pa.large_binary() if wide else pa.binary())[0].as_py()
+            row[name] = None if value is None else value.decode("utf-8", "surrogateescape")
+        else:
+            try:
+                row[name] = _value(plain[0])
+            except UnicodeDecodeError:
+                row[name] = "\udcff"
+    return json.dumps(row, ensure_ascii=False, default=as_json).encode("utf-8", "surrogateescape")
 
 
 def _damage(batch: Any) -> Exception | None:

@@ -149,7 +149,7 @@ def check_plain(data: bytes) -> None:
         ways: list[AbstractContextManager[object]] = [
             nullcontext(),
             mock.patch.object(ChunkReader, "_at_once", return_value=None),
-            *(mock.patch("turnparse._sources.CHUNK", size) for size in CHUNKS),
+            *(mock.patch("turnparse._chunks.CHUNK", size) for size in CHUNKS),
         ]
         with ways[choice[0] >> 3 & 3]:
             _same(made, converted(folder, data, workers=2, provenance=True, **options))

@@ -13,9 +13,9 @@ from unittest import mock
 import attrs
 import pyarrow.compute as pc
 
-from turnparse import Pair, Transcript, Turn, _model, _scan, _sources, _streams, _table_sources
+from turnparse import Pair, Transcript, Turn, _chunks, _model, _scan, _streams, _table_sources
+from turnparse._chunks import Chunk, RawRow
 from turnparse._contents import TextColumn
-from turnparse._sources import Chunk, RawRow
 
 Plant = Callable[[], AbstractContextManager[object]]
 
@@ -24,7 +24,7 @@ RARE = b"_^@"
 three at once one in a hundred million; bytes at random may have them, but are no turn and no row."""
 
 SLOW = RARE[:2]
-"""The same for targets of which a hundred inputs take a second: in five minutes, one in ten has both without being guided."""
+"""The same for targets of which a hundred inputs take a second: both at once are one in some hundred thousand."""
 
 
 def rare(data: bytes, characters: bytes = SLOW) -> bool:
@@ -77,13 +77,13 @@ def in_columns() -> AbstractContextManager[object]:
 
 def in_lines() -> AbstractContextManager[object]:
     """Let a chunk that is gone through line by line lose a row, which no summary then counts."""
-    original = _sources.Chunk.rows
+    original = _chunks.Chunk.rows
 
     def planted(self: Chunk) -> tuple[list[RawRow], int]:
         rows, blank = original(self)
         return [row for row in rows if not rare(row.data)], blank
 
-    return mock.patch.object(_sources.Chunk, "rows", planted)
+    return mock.patch.object(_chunks.Chunk, "rows", planted)
 
 
 def in_unzipping() -> AbstractContextManager[object]:
