@@ -3,14 +3,54 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
-from turnparse import Message, render
+from turnparse import Dialect, Message, RowError, render
 from turnparse import targets as words
-from turnparse._job import Job
+from turnparse._job import Job, unread
+from turnparse._near_labels import NearFinder, NearMisses
 from turnparse._policies import Item
 from turnparse._red_team import RedTeamAttempt
+from turnparse._rows import decode
+from turnparse._summary import Summary
 from turnparse._target import part_of
+
+OPTIONS: dict[str, Any] = {
+    "to": "trl", "preset": "default", "policies": None, "dialect": Dialect.named(), "diagnostics": "structural", "side": "chosen",
+    "chosen": None, "rejected": None, "transcript": None, "keep_columns": False,
+}  # fmt: skip
+
+
+def one_by_one(rows: list[dict[str, Any]], **options: Any) -> tuple[list[Any], list[tuple[int, list[str]]], Summary]:
+    """Return what the per-row calls make of *rows*: records, rows set aside with their codes, and counts."""
+    job = Job.of(**OPTIONS | options)
+    made, aside, counts = [], [], Summary(rows_in=len(rows))
+    finder, near = NearFinder(job.dialect.table), NearMisses()
+    for number, row in enumerate(rows):
+        item = kept = None
+        try:
+            row = decode(json.dumps(row).encode())  # noqa: PLW2901  # as a file has it
+            item = job.read(row)
+            kept = job.kept(row, item)
+            judgement = job.judge(item, kept)
+        except RowError as error:
+            judgement = unread(error)
+        counts.diagnostics.update(judgement.codes)
+        if "no-turns" in judgement.codes:
+            near.take([() if job.back else finder.words(row[name] for name in job.columns.read_by(row))])
+        if judgement.relation is not None:
+            counts.relations[judgement.relation] += 1
+        if judgement.item is None or judgement.message:
+            aside.append((number, judgement.codes))
+        else:
+            made += [(kept or {}) | record for record in records(job, judgement.item, number)]
+            counts.rows_out += 1
+    counts.records_out = len(made)
+    counts.rows_set_aside = len(aside)
+    if 2 * counts.diagnostics["no-turns"] > len(rows):
+        counts.near_labels = near.hint(finder)
+    return made, aside, counts
 
 
 def records(job: Job, item: Item, number: int) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import plain_records
 import turnparse
+from plain_records import OPTIONS, one_by_one
 from strategies import (
     DIALECTS,
     HH,
@@ -30,7 +30,7 @@ from strategies import (
     text_pairs,
     token_pairs,
 )
-from turnparse import Dialect, RowError, _buffers, _contents, _pair_columns
+from turnparse import Dialect, _buffers, _contents, _pair_columns
 from turnparse._arrow_rows import Layout, Place, arrow_rows
 from turnparse._batches import BatchConverter
 from turnparse._buffers import BLOCK, STRETCH, Literals
@@ -38,9 +38,7 @@ from turnparse._codes import CODES, PRESETS
 from turnparse._columns import Markers, read_column, read_pairs
 from turnparse._contents import TextColumn
 from turnparse._control_tokens import holds_control_token
-from turnparse._job import Job, unread
-from turnparse._near_labels import NearFinder, NearMisses
-from turnparse._rows import decode
+from turnparse._job import Job
 from turnparse._summary import Summary
 from turnparse._target import targets
 
@@ -55,41 +53,6 @@ PLAIN = ["messages", "trl", "trl-implicit"]
 """Targets that take nearly any row."""
 SHAPES = [*PLAIN, "axolotl-chatml-ultra", "distilabel", "llama-factory-alpaca", "nemo-rl", "trl-unpaired-standard"]
 """Targets that between them hold one of everything that a target may hold."""
-OPTIONS: dict[str, Any] = {
-    "to": "trl", "preset": "default", "policies": None, "dialect": HH, "diagnostics": "structural", "side": "chosen",
-    "chosen": None, "rejected": None, "transcript": None, "keep_columns": False,
-}  # fmt: skip
-
-
-def one_by_one(rows: list[dict[str, Any]], **options: Any) -> tuple[list[Any], list[tuple[int, list[str]]], Summary]:
-    """Return what the per-row calls make of *rows*: records, rows set aside with their codes, and counts."""
-    job = Job.of(**OPTIONS | options)
-    records, aside, counts = [], [], Summary(rows_in=len(rows))
-    finder, near = NearFinder(job.dialect.table), NearMisses()
-    for number, row in enumerate(rows):
-        item = kept = None
-        try:
-            row = decode(json.dumps(row).encode())  # noqa: PLW2901  # as a file has it
-            item = job.read(row)
-            kept = job.kept(row, item)
-            judgement = job.judge(item, kept)
-        except RowError as error:
-            judgement = unread(error)
-        counts.diagnostics.update(judgement.codes)
-        if "no-turns" in judgement.codes:
-            near.take([() if job.back else finder.words(row[name] for name in job.columns.read_by(row))])
-        if judgement.relation is not None:
-            counts.relations[judgement.relation] += 1
-        if judgement.item is None or judgement.message:
-            aside.append((number, judgement.codes))
-        else:
-            records += [(kept or {}) | record for record in plain_records.records(job, judgement.item, number)]
-            counts.rows_out += 1
-    counts.records_out = len(records)
-    counts.rows_set_aside = len(aside)
-    if 2 * counts.diagnostics["no-turns"] > len(rows):
-        counts.near_labels = near.hint(finder)
-    return records, aside, counts
 
 
 def typed(texts: list[str], kind: Any) -> Any:

@@ -139,6 +139,11 @@ def _ones(bits: Bytes) -> Places:
     return np.sort(np.concatenate(found), kind="stable") if len(found) > 1 else found[0]
 
 
+def numbers(buffer: Any, kind: type[np.integer[Any]]) -> npt.NDArray[Any]:
+    """Return what a `pyarrow.Buffer` holds as numbers of type *kind*, without copying; its size need be no multiple of theirs."""
+    return np.frombuffer(buffer, kind, buffer.size // np.dtype(kind).itemsize)
+
+
 def _words(data: Bytes) -> npt.NDArray[Any]:
     """Return the word that begins at each byte of *data*, without copying; there must be at least one."""
     return np.ndarray((len(data) - WORD + 1,), np.uint64, data, strides=(1,))

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from turnparse._buffers import Bytes, Mask, Places
+from turnparse._buffers import Bytes, Mask, Places, numbers
 
 MOST_NARROW: Final = np.iinfo(np.int32).max
 """Bytes that offsets of 32 bits can tell apart."""
@@ -64,7 +64,7 @@ class TextColumn:
         if len(array) == 0 or offset_buffer is None:
             return cls(array, np.empty(0, np.uint8), np.empty(0, np.int64), np.empty(0, np.int64))
         width = np.int64 if large else np.int32
-        offsets = np.frombuffer(offset_buffer, width)[array.offset : array.offset + len(array) + 1].astype(np.int64)
+        offsets = numbers(offset_buffer, width)[array.offset : array.offset + len(array) + 1].astype(np.int64)
         data = np.empty(0, np.uint8) if data_buffer is None else np.frombuffer(data_buffer, np.uint8)
         if offsets[0] < 0 or offsets[-1] > len(data) or (offsets[1:] < offsets[:-1]).any():
             raise pa.ArrowInvalid("offsets of texts that do not ascend, or lead out of their bytes")
@@ -139,7 +139,7 @@ class TextColumn:
         _, offset_buffer, data = spans.buffers()
         # What is null has no length: every other offset is where a span begins, and where the one before it ends.
         large = pa.types.is_large_string(spans.type)
-        every = np.frombuffer(offset_buffer, np.int64 if large else np.int32)[: 2 * len(begins) + 1]
+        every = numbers(offset_buffer, np.int64 if large else np.int32)[: 2 * len(begins) + 1]
         offsets = every[::2].copy()
         array = pa.Array.from_buffers(spans.type, len(begins), [None, pa.py_buffer(offsets), data])
         places = offsets.astype(np.int64)

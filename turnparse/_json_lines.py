@@ -17,7 +17,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow as pa
 
-from turnparse._buffers import Bytes, Mask, Places
+from turnparse._buffers import Bytes, Mask, Places, numbers
 from turnparse._cell_columns import ArrayCells, Built, ExchangeCells, FieldCells, ItemCells, MessageCells, TextCells
 from turnparse._cells import Constant, Keys
 from turnparse._columns import ROLES
@@ -393,7 +393,7 @@ def _some(column: Any, chosen: Places) -> Any:
 
 def _numbers(array: Any, kind: type[np.integer[Any]], count: int) -> npt.NDArray[Any]:
     """Return the first *count* of the numbers of type *kind* in *array*, or its offsets; pyarrow 17 takes its time."""
-    return np.frombuffer(array.buffers()[1], kind)[array.offset : array.offset + count]
+    return numbers(array.buffers()[1], kind)[array.offset : array.offset + count]
 
 
 def _taken(pieces: Sequence[Pieces], index: Places) -> tuple[memoryview, Places]:

@@ -19,11 +19,13 @@ from turnparse._errors import DamagedError, FaultError, escape
 from turnparse._limits import EXPANSION_FLOOR, Limits
 
 PARQUET_MAGIC: Final = b"PAR1"
-ARROW_MAGIC: Final = b"ARROW1\0\0"
+ARROW_MAGIC: Final = b"ARROW1"
+"""What a file of Arrow batches begins with. Two bytes follow that should be zero; Arrow does not look at them."""
+
 ARROW_STREAM: Final = re.compile(rb"\xff\xff\xff\xff(?!\0\0)..\0\0", re.DOTALL)
 """What a stream of Arrow batches begins with, since Arrow 0.15: this mark, and how long its schema is."""
 
-LONGEST_MAGIC: Final = len(ARROW_MAGIC)
+LONGEST_MAGIC: Final = 8
 """Bytes at the start of a file that tell what is in it."""
 
 UNZIPPED: Final = 1 << 16
@@ -120,6 +122,9 @@ class Watched(io.RawIOBase):
         return self._begun is not None
 
     def read(self, size: int = -1) -> bytes:
+        if self._begun is not None:
+            # What a damaged table asks for may be more than any memory holds.
+            size = min(size, max(self._begun[0] - self.at, CHUNK))
         try:
             data = self._raw.read(size)
         except OSError as error:
