@@ -23,7 +23,7 @@ from turnparse._limits import USUAL, Limits
 from turnparse._line_rows import line_rows
 from turnparse._manifest import Manifest
 from turnparse._near_labels import NearMisses, Words
-from turnparse._set_aside import Entry, damage_line
+from turnparse._set_aside import Entry, damage_line, entries
 from turnparse._shards import Shard
 from turnparse._sinks import ArrowRows, Output, failure
 from turnparse._sources import Source, open_source
@@ -362,7 +362,7 @@ class _Run:
             judged, written = line_rows(converter, judged, place)
         # The text of each is made here, where others are being made: only its number is missing.
         kept = judged.refused if self.task.aside is not None else []
-        refused = [Entry.of(read.raw[one.index], source.path, one.judgement) for one in kept]
+        refused = list(entries(((read.raw[one.index], one.judgement) for one in kept), source.path))
         counts = judged.settled(len(converter.job.target.records))
         counts.blank_lines = read.blank_lines
         return Converted(written, refused, counts, judged.near)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
-from typing import Any, Final
-
-import attrs
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from turnparse._chunks import FirstRead, RawRow
 from turnparse._codes import CODES
@@ -33,6 +32,8 @@ NOTES: Final = ("offset", "size")
 SIGNS: Final = tuple(f'"{key}"'.encode() for key in KEYS)
 """What the text of every entry has in it: other rows are told apart by that, before they are looked into."""
 
+NO_NOTES: Final[Mapping[str, int]] = {}
+
 LONGEST: Final = 4
 """Bytes of a character in UTF-8: so many may be missing where a text was cut."""
 
@@ -40,8 +41,7 @@ LARGEST: Final = 1 << 63
 """What a line and the number of a row are less than."""
 
 
-@attrs.frozen
-class Entry:
+class Entry(NamedTuple):
     """The line of the set-aside file for a row, but for the row's number where that is not known yet.
 
     Attributes:
@@ -56,26 +56,42 @@ class Entry:
     is_known: bool
     after: bytes
 
-    @classmethod
-    def of(cls, raw: RawRow, source: str, judgement: Judgement) -> Entry:
-        """Return the entry of a row of *source* that was set aside.
-
-        Of one that is too long, ``size`` says how many bytes it has.
-        """
-        notes = {} if raw.size is None else {"size": raw.size}
-        first = raw.first_read or FirstRead(source, raw.line, raw.row, notes)
-        record: dict[str, Any] = {"codes": judgement.codes, "message": judgement.message, **first.notes}
-        try:
-            record["raw"] = raw.data.decode("utf-8")
-        except UnicodeDecodeError:
-            record["raw"] = raw.data.decode("utf-8", "replace")
-            record[BYTES] = base64.b64encode(raw.data).decode("ascii")
-        before = dumped({"source": first.source, "line": first.line}).removesuffix(b"}\n") + b',"row":'
-        return cls(before, first.row, raw.first_read is not None, b"," + dumped(record)[1:])
-
     def line(self, rows: int) -> bytes:
         """Return the line, where so many *rows* of the source come before the row's chunk."""
         return b"%b%d%b" % (self.before, self.row if self.is_known else rows + self.row, self.after)
+
+
+def entries(refused: Iterable[tuple[RawRow, Judgement]], source: str) -> Iterator[Entry]:
+    """Yield the entries of rows of *source* that were set aside; of one that is too long, ``size`` says how many bytes it has."""
+    # Most have a reason in common with others.
+    reasons: dict[int, bytes] = {}
+    for raw, judgement in refused:
+        first = raw.first_read or FirstRead(
+            source, raw.line, raw.row, NO_NOTES if raw.size is None else {"size": raw.size}
+        )
+        told = reasons.get(id(judgement)) if not first.notes else None
+        if told is None:
+            told = _inside({"codes": judgement.codes, "message": judgement.message, **first.notes})
+            if not first.notes:
+                reasons[id(judgement)] = told
+        try:
+            text = _inside({"raw": raw.data.decode("utf-8")})
+        except UnicodeDecodeError:
+            kept = base64.b64encode(raw.data).decode("ascii")
+            text = _inside({"raw": raw.data.decode("utf-8", "replace"), BYTES: kept})
+        line = b"null" if first.line is None else b"%d" % first.line
+        before = b'{%b,"line":%b,"row":' % (_named(first.source), line)
+        yield Entry(before, first.row, raw.first_read is not None, b",%b,%b}\n" % (told, text))
+
+
+def _inside(record: dict[str, Any]) -> bytes:
+    """Return what JSON has between the braces of *record*."""
+    return dumped(record)[1:-2]
+
+
+@lru_cache(maxsize=64)
+def _named(source: str | None) -> bytes:
+    return _inside({"source": source})
 
 
 def damage_line(error: DamagedError, row: int, source: str) -> bytes:
