@@ -62,6 +62,9 @@ def literal_markers(pattern: str) -> tuple[Marker, ...]:
         if piece.label is None or not piece.text:
             raise NotFiniteError
         name, start, end = piece.label
+        if name not in ROLES:
+            # A group of the grammar's own, and no label.
+            raise NotFiniteError
         markers.append(Marker(piece.text, ROLES[name], start, end, piece.anchored))
         if len(markers) > LIMIT:
             raise NotFiniteError
