@@ -284,14 +284,13 @@ def kept_of_regular(converter: BatchConverter, judged: Judged, index: int) -> di
 
 def _misfits(converter: BatchConverter, judged: Judged, layout: Layout) -> dict[int, Judgement]:
     """Return {row: why} of the rows that the layout cannot hold."""
-    order = _order(judged).tolist()
     misfits: dict[int, Judgement] = {}
     if converter.job.target.metadata and not layout.metadata:
         attempts = [
             index for index, item in zip(judged.written, judged.items, strict=True) if isinstance(item, RedTeamAttempt)
         ]
         if converter.has_metadata(judged.batch.schema.names):
-            attempts = order
+            attempts = _order(judged).tolist()
         misfits |= {index: _misfit("no metadata of attempts", "it") for index in attempts}
     types = layout.kept | (METADATA_TYPES if layout.metadata else {})
     if layout.metadata:
@@ -303,7 +302,8 @@ def _misfits(converter: BatchConverter, judged: Judged, layout: Layout) -> dict[
         return misfits
     # To ask a schema for its names makes a list of them each time.
     names = frozenset(layout.schema.names)
-    for index, kept in zip(order, _kept(converter, judged, np.array(order, np.int64)), strict=True):
+    order = _order(judged)
+    for index, kept in zip(order.tolist(), _kept(converter, judged, order), strict=True):
         for name, value in kept.items():
             if name in names and name not in types:
                 continue  # a clash, which is counted as one

@@ -73,22 +73,22 @@ def differing(because: str) -> Rule:
     return Rule("answers-differ", because, differs=True)
 
 
+AFTER_THE_CUE = "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
+"""Why what follows such a prompt begins with the assistant."""
+
 AXOLOTL_DUMMY = "<|im_start|>user\n[[dummy_message]]<|im_end|>\n<|im_start|>assistant\n"
 """What stands before the answer in the text in which axolotl looks for it, where its chat template is ChatML."""
 
-PROMPT_OF_TRL = Rule(
-    name="prompt-ends-on-user-or-assistant",
-    because="trl.apply_chat_template reads the role of the prompt's last message, and raises on any other",
-    part="shared",
-    pattern=r"\w*[UuAa]",
-)
 
-PROMPT_OF_TRL_ALONE = Rule(
-    name="prompt-ends-on-user-or-assistant",
-    because="trl.apply_chat_template reads the role of the prompt's last message, and raises on any other",
-    part="prompt",
-    pattern=r"\w*[UuAa]",
-)
+def prompt_of_trl(part: Part) -> Rule:
+    """Return TRL's rule about the *part* that is a row's prompt."""
+    return Rule(
+        name="prompt-ends-on-user-or-assistant",
+        because="trl.apply_chat_template reads the role of the prompt's last message, and raises on any other",
+        part=part,
+        pattern=r"\w*[UuAa]",
+    )
+
 
 COMPLETION_OF_TRL = Rule(
     name="completion-is-one-answer",
@@ -96,6 +96,18 @@ COMPLETION_OF_TRL = Rule(
     part="completion",
     pattern=ANSWER,
 )
+
+
+def axolotl_dpo(kind: str) -> str:
+    """Return how axolotl's configuration names an output for DPO, which it reads as *kind*."""
+    return f"""rl: dpo
+datasets:
+  - path: {{file}}
+    ds_type: {{format}}
+    split: train
+    type: {kind}
+"""
+
 
 LOAD_DATASET = """from datasets import load_dataset
 

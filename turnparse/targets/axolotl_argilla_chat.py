@@ -1,15 +1,9 @@
 """Axolotl, DPO on whole conversations."""
 
-from turnparse._declarations import AXOLOTL_DUMMY, not_within, one_answer
+from turnparse._declarations import AXOLOTL_DUMMY, axolotl_dpo, not_within, one_answer
 from turnparse.targets import Messages, Rule, SideFile, Target
 
-YAML = """rl: dpo
-datasets:
-  - path: {file}
-    ds_type: {format}
-    split: train
-    type: chat_template.argilla_chat
-"""
+YAML = axolotl_dpo("chat_template.argilla_chat")
 
 TARGET = Target(
     name="axolotl-argilla-chat",

@@ -1,15 +1,9 @@
 """Axolotl, DPO through a chat template."""
 
-from turnparse._declarations import AXOLOTL_DUMMY, not_within, one_answer
+from turnparse._declarations import AXOLOTL_DUMMY, axolotl_dpo, not_within, one_answer
 from turnparse.targets import Message, Messages, Rule, SideFile, Target
 
-YAML = """rl: dpo
-datasets:
-  - path: {file}
-    ds_type: {format}
-    split: train
-    type: chat_template.default
-"""
+YAML = axolotl_dpo("chat_template.default")
 
 TARGET = Target(
     name="axolotl-chat-template",

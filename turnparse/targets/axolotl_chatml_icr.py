@@ -1,15 +1,9 @@
 """Axolotl, DPO in ChatML, as icr data have it: one question a row."""
 
-from turnparse._declarations import single_turn
+from turnparse._declarations import axolotl_dpo, single_turn
 from turnparse.targets import Content, SideFile, System, Target
 
-YAML = """rl: dpo
-datasets:
-  - path: {file}
-    ds_type: {format}
-    split: train
-    type: chatml.icr
-"""
+YAML = axolotl_dpo("chatml.icr")
 
 TARGET = Target(
     name="axolotl-chatml-icr",

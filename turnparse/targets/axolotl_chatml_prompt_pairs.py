@@ -1,15 +1,9 @@
 """Axolotl, DPO in ChatML, as prompt-pairs data have it: one question a row."""
 
-from turnparse._declarations import single_turn
+from turnparse._declarations import axolotl_dpo, single_turn
 from turnparse.targets import Content, SideFile, System, Target
 
-YAML = """rl: dpo
-datasets:
-  - path: {file}
-    ds_type: {format}
-    split: train
-    type: chatml.prompt_pairs
-"""
+YAML = axolotl_dpo("chatml.prompt_pairs")
 
 TARGET = Target(
     name="axolotl-chatml-prompt-pairs",

@@ -1,15 +1,9 @@
 """Axolotl, DPO in ChatML, as UltraFeedback has it: one question a row."""
 
-from turnparse._declarations import single_turn
+from turnparse._declarations import axolotl_dpo, single_turn
 from turnparse.targets import Content, Messages, SideFile, System, Target
 
-YAML = """rl: dpo
-datasets:
-  - path: {file}
-    ds_type: {format}
-    split: train
-    type: chatml.ultra
-"""
+YAML = axolotl_dpo("chatml.ultra")
 
 TARGET = Target(
     name="axolotl-chatml-ultra",

@@ -1,6 +1,6 @@
 """LLaMA-Factory, unpaired preference data. Two records a pair."""
 
-from turnparse._declarations import TO_ASSISTANT
+from turnparse._declarations import taking_turns
 from turnparse.targets import SHAREGPT, Constant, Messages, Rule, SideFile, System, Target
 
 TARGET = Target(
@@ -25,14 +25,10 @@ TARGET = Target(
             "chosen",
             r"\w*[sua]",
         ),
-        *(
-            Rule(
-                f"{part}-alternates",
-                "its converter demands human and gpt by turns, to gpt, or leaves the row out",
-                part,
-                TO_ASSISTANT,
-            )
-            for part in ("whole-chosen", "whole-rejected")
+        *taking_turns(
+            "its converter demands human and gpt by turns, to gpt, or leaves the row out",
+            "whole-chosen",
+            "whole-rejected",
         ),
     ),
     side_files=(

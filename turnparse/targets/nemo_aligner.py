@@ -1,6 +1,6 @@
 """NeMo-Aligner, DPO."""
 
-from turnparse._declarations import answers_first, no_empty
+from turnparse._declarations import AFTER_THE_CUE, answers_first, no_empty
 from turnparse.targets import Target, Text
 
 TARGET = Target(
@@ -14,9 +14,7 @@ TARGET = Target(
         "rejected_response": Text("rejected", cue="strip"),
     },
     rules=(
-        *answers_first(
-            "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
-        ),
+        *answers_first(AFTER_THE_CUE),
         *no_empty("an empty response ends training on an assertion, or is learnt nothing from", "chosen", "rejected"),
     ),
     loading="""python examples/nlp/gpt/train_gpt_dpo.py model.data.data_impl=jsonl \\

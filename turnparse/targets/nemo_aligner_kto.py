@@ -1,6 +1,6 @@
 """NeMo-Aligner, KTO. Two records a pair."""
 
-from turnparse._declarations import answers_first, no_empty
+from turnparse._declarations import AFTER_THE_CUE, answers_first, no_empty
 from turnparse.targets import Constant, Target, Text
 
 TARGET = Target(
@@ -19,9 +19,7 @@ TARGET = Target(
         "preference": Constant("rejected"),
     },
     rules=(
-        *answers_first(
-            "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
-        ),
+        *answers_first(AFTER_THE_CUE),
         *no_empty("an empty response ends training on an assertion, or is learnt nothing from", "chosen", "rejected"),
     ),
     loading="""python examples/nlp/gpt/train_gpt_kto.py model.data.data_impl=jsonl \\

@@ -1,6 +1,6 @@
 """TRL, preference data with an explicit prompt: what its DPO, ORPO and CPO trainers want."""
 
-from turnparse._declarations import LOAD_DATASET, PROMPT_OF_TRL, not_empty
+from turnparse._declarations import LOAD_DATASET, not_empty, prompt_of_trl
 from turnparse.targets import Messages, Target
 
 TARGET = Target(
@@ -10,7 +10,7 @@ TARGET = Target(
     takes=("pair",),
     columns={"prompt": Messages("shared"), "chosen": Messages("chosen"), "rejected": Messages("rejected")},
     rules=(
-        PROMPT_OF_TRL,
+        prompt_of_trl("shared"),
         *not_empty("a side without messages is just the prompt, and nothing warns", "chosen", "rejected"),
     ),
     loading=LOAD_DATASET,

@@ -1,6 +1,6 @@
 """TRL, prompts and completions: what its SFTTrainer learns the completions of."""
 
-from turnparse._declarations import COMPLETION_OF_TRL, LOAD_DATASET, PROMPT_OF_TRL_ALONE
+from turnparse._declarations import COMPLETION_OF_TRL, LOAD_DATASET, prompt_of_trl
 from turnparse.targets import Messages, Target
 
 TARGET = Target(
@@ -9,6 +9,6 @@ TARGET = Target(
     link="https://huggingface.co/docs/trl/dataset_formats#prompt-completion",
     takes=("pair", "red-team", "transcript"),
     columns={"prompt": Messages("prompt"), "completion": Messages("completion")},
-    rules=(PROMPT_OF_TRL_ALONE, COMPLETION_OF_TRL),
+    rules=(prompt_of_trl("prompt"), COMPLETION_OF_TRL),
     loading=LOAD_DATASET,
 )

@@ -1,6 +1,6 @@
 """TRL, prompts alone: what its GRPO and RLOO trainers sample answers to."""
 
-from turnparse._declarations import LOAD_DATASET, PROMPT_OF_TRL_ALONE
+from turnparse._declarations import LOAD_DATASET, prompt_of_trl
 from turnparse.targets import Messages, Target
 
 TARGET = Target(
@@ -9,6 +9,6 @@ TARGET = Target(
     link="https://huggingface.co/docs/trl/dataset_formats#prompt-only",
     takes=("pair", "red-team", "transcript"),
     columns={"prompt": Messages("prompt")},
-    rules=(PROMPT_OF_TRL_ALONE,),
+    rules=(prompt_of_trl("prompt"),),
     loading=LOAD_DATASET,
 )

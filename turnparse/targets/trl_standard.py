@@ -1,6 +1,6 @@
 """TRL, preference data as text, with an explicit prompt: what trainers of base models want."""
 
-from turnparse._declarations import LOAD_DATASET, answers_first
+from turnparse._declarations import AFTER_THE_CUE, LOAD_DATASET, answers_first
 from turnparse.targets import Target, Text
 
 TARGET = Target(
@@ -13,8 +13,6 @@ TARGET = Target(
         "chosen": Text("chosen", cue="strip"),
         "rejected": Text("rejected", cue="strip"),
     },
-    rules=answers_first(
-        "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
-    ),
+    rules=answers_first(AFTER_THE_CUE),
     loading=LOAD_DATASET,
 )

@@ -1,6 +1,6 @@
 """TRL, unpaired preference data: what its KTOTrainer wants. Two records a pair."""
 
-from turnparse._declarations import LOAD_DATASET, PROMPT_OF_TRL, not_empty
+from turnparse._declarations import LOAD_DATASET, not_empty, prompt_of_trl
 from turnparse.targets import Constant, Messages, Target
 
 TARGET = Target(
@@ -11,7 +11,7 @@ TARGET = Target(
     columns={"prompt": Messages("shared"), "completion": Messages("chosen"), "label": Constant(value=True)},
     second={"prompt": Messages("shared"), "completion": Messages("rejected"), "label": Constant(value=False)},
     rules=(
-        PROMPT_OF_TRL,
+        prompt_of_trl("shared"),
         *not_empty("a side without messages is just the prompt, and nothing warns", "chosen", "rejected"),
     ),
     loading=LOAD_DATASET,

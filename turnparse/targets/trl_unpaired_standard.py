@@ -1,6 +1,6 @@
 """TRL, unpaired preference data as text. Two records a pair."""
 
-from turnparse._declarations import LOAD_DATASET, answers_first
+from turnparse._declarations import AFTER_THE_CUE, LOAD_DATASET, answers_first
 from turnparse.targets import Constant, Target, Text
 
 TARGET = Target(
@@ -18,8 +18,6 @@ TARGET = Target(
         "completion": Text("rejected", cue="strip"),
         "label": Constant(value=False),
     },
-    rules=answers_first(
-        "the prompt ends in the assistant's marker, so an answer of anybody else would be put in its mouth"
-    ),
+    rules=answers_first(AFTER_THE_CUE),
     loading=LOAD_DATASET,
 )
