@@ -15,16 +15,21 @@ IGNORED = -100
 """The label of a token that is not learned from, in everything that is built on PyTorch."""
 
 
+def bytes_alone() -> Any:
+    """Return a bare tokenizer, of the library of that name, of which each token is a byte: no text is lost, and none spans two."""
+    parts = module("tokenizers")
+    letters = sorted(parts.pre_tokenizers.ByteLevel.alphabet())
+    bare = parts.Tokenizer(parts.models.BPE({letter: place for place, letter in enumerate(letters)}, []))
+    bare.pre_tokenizer = parts.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    bare.decoder = parts.decoders.ByteLevel()
+    return bare
+
+
 @cache
 def tokenizer() -> Any:
     """Return the tokenizer."""
-    parts = module("tokenizers")
-    letters = sorted(parts.pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {letter: place for place, letter in enumerate(letters)}
-    backend = parts.Tokenizer(parts.models.BPE(vocab=vocabulary, merges=[]))
-    backend.pre_tokenizer = parts.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    backend.decoder = parts.decoders.ByteLevel()
-    backend.add_special_tokens([parts.AddedToken(end, normalized=False) for end in ENDS])
+    backend = bytes_alone()
+    backend.add_special_tokens([module("tokenizers").AddedToken(end, normalized=False) for end in ENDS])
     return module("transformers").PreTrainedTokenizerFast(
         tokenizer_object=backend,
         eos_token=ENDS[-1],

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 from typing import Any, Final
 
 from conformance.check import Messages
+from conformance.consumers._byte_tokenizer import bytes_alone
+from conformance.consumers._reading import module
 
 END: Final = "<|im_end|>"
 PAD: Final = "<|endoftext|>"
@@ -28,14 +29,8 @@ def rendered(messages: Messages, *, opening: bool = False) -> str:
 @cache
 def tokenizer() -> Any:
     """Return a tokenizer of transformers that loses nothing: each byte is a token, and so is `END`."""
-    tokenizers, transformers = import_module("tokenizers"), import_module("transformers")
-    # One token a byte, so that what arrives can be told from the tokens, and no token spans a prompt and its answer.
-    alphabet = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
-    bare = tokenizers.Tokenizer(tokenizers.models.BPE({letter: at for at, letter in enumerate(alphabet)}, []))
-    bare.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    bare.decoder = tokenizers.decoders.ByteLevel()
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=bare, eos_token=END, pad_token=PAD, chat_template=TEMPLATE
+    return module("transformers").PreTrainedTokenizerFast(
+        tokenizer_object=bytes_alone(), eos_token=END, pad_token=PAD, chat_template=TEMPLATE
     )
 
 

@@ -22,6 +22,11 @@ def each(path: Path, read: Callable[[Path], Sequence[Any]]) -> list[Any]:
         return _halved(path, read, Path(folder))
 
 
+def by_record(read: Callable[[Path], Sequence[Any]]) -> Callable[[Path], list[Any]]:
+    """Return what gives the answers of `each`, for files of which *read* gives them."""
+    return lambda path: each(path, read)
+
+
 def _halved(path: Path, read: Callable[[Path], Sequence[Any]], folder: Path) -> list[Any]:
     records, write = _records(path)
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -40,14 +40,3 @@ def module(name: str) -> Any:
 def quiet(library: str) -> None:
     """Keep a library from logging the records that it leaves out: what is in them is nobody's to read."""
     logging.getLogger(library).setLevel(logging.CRITICAL)
-
-
-def each(read: Callable[[Any], Any], records: Iterable[Any]) -> list[Any]:
-    """Return what arrives of each record: what *read* makes of it, or what it raised, which is never what was meant."""
-    made: list[Any] = []
-    for record in records:
-        try:
-            made.append(read(record))
-        except Exception as error:  # noqa: BLE001 - whatever a consumer raises is its refusal
-            made.append(error)
-    return made

@@ -16,7 +16,7 @@ def lines(path: Path) -> list[Record]:
     return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
 
 
-def each(records: Iterable[Record], take: Callable[[Record], Any]) -> list[Any]:
+def each(records: Iterable[Any], take: Callable[[Any], Any]) -> list[Any]:
     """Return what *take* makes of each record, or the exception that it raises."""
     taken: list[Any] = []
     for record in records:

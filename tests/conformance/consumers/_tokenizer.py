@@ -6,6 +6,8 @@ import functools
 from typing import Any
 
 from conformance.check import Messages
+from conformance.consumers._byte_tokenizer import bytes_alone
+from conformance.consumers._reading import module
 
 ROLES = {"system": "\ue000", "user": "\ue001", "assistant": "\ue002"}
 """What opens a message of each role: single characters of private use, so that no two openings share a prefix."""
@@ -29,15 +31,8 @@ TEMPLATE = (
 @functools.cache
 def tokenizer() -> Any:
     """Return the tokenizer, of the library that trainers use."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers  # type: ignore[import-not-found] # consumers'
-    from transformers import PreTrainedTokenizerFast  # type: ignore[import-not-found] # the consumers' own
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    made = Tokenizer(models.BPE(vocab={letter: number for number, letter in enumerate(alphabet)}, merges=[]))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    made.decoder = decoders.ByteLevel()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=made,
+    return module("transformers").PreTrainedTokenizerFast(
+        tokenizer_object=bytes_alone(),
         eos_token=EOS,
         pad_token=EOS,
         additional_special_tokens=[*ROLES.values(), CLOSE],

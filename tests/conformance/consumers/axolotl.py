@@ -10,7 +10,8 @@ from typing import Any
 
 from conformance.check import Check, Consumer, Meant, Record
 from conformance.consumers._byte_tokenizer import text, tokenizer
-from conformance.consumers._reading import each, module, quiet, rows
+from conformance.consumers._reading import module, quiet, rows
+from conformance.consumers._records import each
 from conformance.consumers._shapes import ASSISTANT, SYSTEM, USER, answers, chatml, message, question
 from conformance.consumers._transcript import transcript
 
@@ -70,7 +71,7 @@ def _read_pairs(path: Path, kind: str | dict[str, str]) -> list[Any]:
         fits = loading._drop_long_sequences(whole, dpo, tokenizer(), LENGTH)  # noqa: SLF001 - what _load_split filters by
         return [whole[key] for key in TEXTS] if fits else None
 
-    return each(read, rows(path))
+    return each(rows(path), read)
 
 
 def _pairs(kind: str | dict[str, str]) -> Callable[[Path], list[Any]]:
@@ -86,7 +87,7 @@ def _read_bradley_terry(path: Path) -> list[Any]:
         made = strategy.tokenize_prompt(dict(record))
         return [text(made[key]) for key in ("chosen_ids", "rejected_ids")]
 
-    return each(read, rows(path))
+    return each(rows(path), read)
 
 
 def _expected_chat_template(meant: Meant) -> list[Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from conformance.check import Check, Consumer, Meant, Messages, Record
 from conformance.consumers._byte_tokenizer import text, tokenizer
-from conformance.consumers._reading import each, module, quiet, rows
+from conformance.consumers._reading import module, quiet, rows
+from conformance.consumers._records import each
 from conformance.consumers._shapes import ASSISTANT, answers, asks, chatml, message, parted, sides, takes_turns
 
 Entry = dict[str, Any]
@@ -69,7 +70,7 @@ def _read(path: Path, entry: Entry, stage: str, keys: tuple[str, ...]) -> list[A
         made = processor.preprocess_dataset(batch)
         return [_shown(value) for key in keys for value in made[key]] or None
 
-    return each(read, rows(path))
+    return each(rows(path), read)
 
 
 def _shown(value: Any) -> Any:

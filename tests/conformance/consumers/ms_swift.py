@@ -9,7 +9,8 @@ from typing import Any
 
 from conformance.check import Check, Consumer, Meant, Messages, Record
 from conformance.consumers._byte_tokenizer import text, tokenizer
-from conformance.consumers._reading import each, loaded, module, quiet
+from conformance.consumers._reading import loaded, module, quiet
+from conformance.consumers._records import each
 from conformance.consumers._shapes import ASSISTANT, USER, answers, asks, chatml, message, parted, sides, takes_turns
 
 
@@ -45,7 +46,7 @@ def _read(path: Path, mode: str, keys: tuple[str, ...]) -> list[Any]:
         encoded = _template(mode).encode(row)
         return [_shown(encoded[key]) for key in keys]
 
-    return each(read, records)
+    return each(records, read)
 
 
 def _shown(value: Any) -> Any:

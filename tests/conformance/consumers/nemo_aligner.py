@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from conformance.check import Check, Consumer, Meant, Record
-from conformance.consumers._each import each
+from conformance.consumers._each import by_record
 from conformance.consumers._transcript import answer, prompt, transcript
 
 LENGTH: Final = 1 << 15
@@ -126,10 +125,6 @@ def _expected_answers(meant: Meant) -> list[Record]:
     ]
 
 
-def _each(read: Callable[[Path], list[Any]]) -> Callable[[Path], list[Any]]:
-    return lambda path: each(path, read)
-
-
 def _as_messages(record: Record) -> Record:
     # Strings and messages are told apart by the prompt alone.
     return record | {"prompt": [{"role": "user", "content": record["prompt"]}]}
@@ -155,21 +150,21 @@ CONSUMER = Consumer(
         Check(
             target="nemo-aligner",
             function="nemo_aligner.data.nlp.datasets.DPOModelDataset",
-            read=_each(_read_pairs),
+            read=by_record(_read_pairs),
             expected=_expected_pair,
             mutate=_as_messages,
         ),
         Check(
             target="nemo-aligner-rm",
             function="nemo_aligner.data.nlp.datasets.RewardModelDataset",
-            read=_each(_read_texts),
+            read=by_record(_read_texts),
             expected=_expected_texts,
             mutate=_renamed,
         ),
         Check(
             target="nemo-aligner-kto",
             function="nemo_aligner.data.nlp.datasets.KTOModelDataset",
-            read=_each(_read_answers),
+            read=by_record(_read_answers),
             expected=_expected_answers,
             mutate=_labelled,
         ),

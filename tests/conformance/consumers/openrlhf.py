@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +9,7 @@ from typing import Any, Final
 
 from conformance.check import Check, Consumer, Meant, Record
 from conformance.consumers._chatml import rendered, text_of, tokenizer
-from conformance.consumers._each import each
+from conformance.consumers._each import by_record
 
 LENGTH: Final = 1 << 20
 """Longer than any record: else a record is cut, or dropped."""
@@ -100,10 +99,6 @@ def _expected_prompt(meant: Meant) -> list[Any]:
     return [("default", rendered(meant.prompt, opening=True), "", None)]
 
 
-def _each(read: Callable[[Path], list[Any]]) -> Callable[[Path], list[Any]]:
-    return lambda path: each(path, read)
-
-
 def _swapped(record: Record) -> Record:
     return record | {"chosen": record["rejected"], "rejected": record["chosen"]} if _differs(record) else _bare(record)
 
@@ -130,21 +125,21 @@ CONSUMER = Consumer(
         Check(
             target="openrlhf-reward",
             function="openrlhf.datasets.RewardDataset",
-            read=_each(_read_pairs),
+            read=by_record(_read_pairs),
             expected=_expected_pair,
             mutate=_swapped,
         ),
         Check(
             target="openrlhf-sft",
             function="openrlhf.datasets.SFTDataset",
-            read=_each(_read_conversations),
+            read=by_record(_read_conversations),
             expected=_expected_conversation,
             mutate=_without_last,
         ),
         Check(
             target="openrlhf-prompts",
             function="openrlhf.datasets.PromptDataset",
-            read=_each(_read_prompts),
+            read=by_record(_read_prompts),
             expected=_expected_prompt,
             mutate=_without_last,
         ),

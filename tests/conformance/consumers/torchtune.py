@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from conformance.check import Check, Consumer, Meant, Messages, Record
-from conformance.consumers._reading import each, loaded
+from conformance.consumers._reading import loaded
+from conformance.consumers._records import each
 from conformance.consumers._shapes import ASSISTANT, chatml, message, parted, sides, takes_turns
 
 Sample = dict[str, Any]
@@ -51,7 +52,7 @@ def _read(
 ) -> list[Any]:
     with loaded(path) as arguments:
         samples = dataset(Characters(), arguments)
-        return each(lambda place: made(samples[place]), range(len(samples)))
+        return each(range(len(samples)), lambda place: made(samples[place]))
 
 
 def _read_pairs(path: Path) -> list[Any]:

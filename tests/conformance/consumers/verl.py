@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from conformance.check import Check, Consumer, Meant, Record
 from conformance.consumers._chatml import END, rendered, text_of, tokenizer
-from conformance.consumers._each import each
+from conformance.consumers._each import by_record
 from conformance.consumers._transcript import answer, prompt
 
 LENGTH: Final = 1 << 15
@@ -91,10 +90,6 @@ def _expected_pair(meant: Meant) -> list[list[str]]:
     return [[prompt(meant.prompt) + answer(side) + END for side in (meant.chosen, meant.rejected or [])]]
 
 
-def _each(read: Callable[[Path], list[Any]]) -> Callable[[Path], list[Any]]:
-    return lambda path: each(path, read)
-
-
 def _without_last(record: Record) -> Record:
     return record | {"prompt": record["prompt"][:-1]}
 
@@ -116,7 +111,7 @@ CONSUMER = Consumer(
         Check(
             target="verl-rl",
             function="verl.utils.dataset.rl_dataset.RLHFDataset",
-            read=_each(_read_prompts),
+            read=by_record(_read_prompts),
             expected=_expected_prompt,
             mutate=_without_last,
             ending="parquet",
@@ -124,7 +119,7 @@ CONSUMER = Consumer(
         Check(
             target="verl-sft",
             function="verl.utils.dataset.multiturn_sft_dataset.MultiTurnSFTDataset",
-            read=_each(_read_conversations),
+            read=by_record(_read_conversations),
             expected=_expected_conversation,
             mutate=_relabelled,
             ending="parquet",
@@ -132,7 +127,7 @@ CONSUMER = Consumer(
         Check(
             target="verl-rm",
             function="verl.utils.dataset.rm_dataset.RMDataset",
-            read=_each(_read_pairs),
+            read=by_record(_read_pairs),
             expected=_expected_pair,
             mutate=_swapped,
             ending="parquet",
