@@ -204,6 +204,17 @@ def test_benchmark_is_quoted() -> None:
     assert (RESULTS / "benchmark.svg").read_text(encoding="utf-8").startswith("<svg")
 
 
+def test_speed_of_targets_is_quoted() -> None:
+    """The README names the command of the saved figures of all targets, and the least of them."""
+    saved = json.loads((RESULTS / "targets.json").read_text(encoding="utf-8"))
+    least = min(row[f"{ending} of trl"] for row in saved["targets"] for ending in ("jsonl", "parquet"))
+    command = saved["made"]["command"].split(" --output")[0]
+
+    assert f"`{command}`" in README
+    assert f"{least} of the throughput of `trl`" in README
+    assert {row["target"] for row in saved["targets"]} == {t.name for t in targets().values() if "pair" in t.takes}
+
+
 def test_baselines_are_quoted_whole() -> None:
     """What turnparse is measured against stands in the README as it is in its file."""
     assert f"```python\n{(ROOT / 'benchmarks' / 'baselines.py').read_text(encoding='utf-8')}```\n" in README
