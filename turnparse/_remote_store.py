@@ -1,0 +1,118 @@
+"""Stores elsewhere: the file systems that fsspec knows."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import IO, Any
+
+from turnparse._remote_files import RemoteFile, Upload, spool_of
+from turnparse._retries import tried
+from turnparse._urls import MAGIC, WEB, WHOLE_OR_NOT, file_system, forget, scheme_of
+from turnparse._whole import remove_orphans
+
+
+class RemoteStore:
+    """Files that URLs name. Calls raise `OptionError` where there is no file system for a URL, else `OSError`."""
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether *path* is a folder, or would be one of the files that begin with it."""
+        if path.endswith("/"):
+            return True
+        if scheme_of(path) in WEB:
+            return False
+        fs, inner = file_system(path)
+        return bool(tried(lambda: fs.isdir(inner)))
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is anything at *path*."""
+        return self._info(path) is not None
+
+    def is_link(self, path: str) -> bool:  # noqa: ARG002  # what every store answers
+        """Tell whether *path* is a link: no store has them."""
+        return False
+
+    def identity(self, path: str) -> str:
+        """Return the same for each path of one file."""
+        fs, inner = file_system(path)
+        return str(fs.unstrip_protocol(inner))
+
+    def size(self, path: str) -> int:
+        """Return how many bytes a file has."""
+        info = self._info(path)
+        if info is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if info.get("type") == "directory" or not isinstance(info.get("size"), int):
+            raise OSError(errno.EINVAL, "its size is not told")
+        return int(info["size"])
+
+    def open(self, path: str) -> IO[bytes]:
+        """Return a file open for reading."""
+        opened: Any = RemoteFile(path)
+        return opened  # type: ignore[no-any-return]  # it has what is asked of one
+
+    def read(self, path: str) -> bytes:
+        """Return all that a file holds."""
+        fs, inner = file_system(path)
+        forget(fs, inner)
+        data: bytes = tried(lambda: fs.cat_file(inner))
+        return data
+
+    def remove(self, path: str) -> None:
+        """Remove a file, if it is there."""
+        fs, inner = file_system(path)
+        with suppress(FileNotFoundError):
+            tried(lambda: fs.rm_file(inner))
+        forget(fs, inner)
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder, where a file needs one to be in: in a store of objects none does."""
+        if scheme_of(path) not in (*WHOLE_OR_NOT, *WEB):
+            fs, inner = file_system(path)
+            tried(lambda: fs.makedirs(inner, exist_ok=True))
+
+    def new_file(self, path: str) -> Upload:
+        """Return a file to write."""
+        if scheme_of(path) in WEB:
+            raise OSError(errno.EROFS, "nothing can be written to a web server; name another place")
+        file_system(path)
+        return Upload(path)
+
+    def sync(self, paths: Iterable[str]) -> None:
+        """Make the names of files safe: a store has done so when it has taken them."""
+
+    def remove_orphans(self, paths: Iterable[str]) -> None:
+        """Remove what dead runs have left here of files that were to go to *paths*."""
+        with suppress(OSError):
+            remove_orphans([spool_of(path) for path in paths])
+
+    def files_in(self, path: str) -> list[tuple[str, str]]:
+        """Return each file below a folder: its URL, and its path from the folder on."""
+        fs, inner = file_system(path)
+        forget(fs, inner)
+        root = inner.rstrip("/")
+        found = tried(lambda: fs.find(inner))
+        return [(str(fs.unstrip_protocol(file)), file[len(root) :].lstrip("/")) for file in found]
+
+    def matching(self, pattern: str) -> list[tuple[str, str]]:
+        """Return each file that a pattern fits: its URL, and its path from the last folder on that has no pattern in its name."""
+        fs, inner = file_system(pattern)
+        forget(fs, inner)
+        found = tried(lambda: fs.glob(inner, detail=True))
+        files = [file for file, info in found.items() if info.get("type") != "directory"]
+        root = MAGIC.split(inner, maxsplit=1)[0].rpartition("/")[0]
+        return [(str(fs.unstrip_protocol(file)), file[len(root) :].lstrip("/")) for file in files]
+
+    def has_magic(self, path: str) -> bool:
+        """Tell whether *path* is a pattern; of the web none is, where a question mark begins a query."""
+        return scheme_of(path) not in WEB and MAGIC.search(path) is not None
+
+    def _info(self, path: str) -> dict[str, Any] | None:
+        fs, inner = file_system(path)
+        forget(fs, inner)
+        try:
+            return dict(tried(lambda: fs.info(inner)))
+        except FileNotFoundError:
+            return None

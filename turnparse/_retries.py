@@ -1,0 +1,51 @@
+"""Retries: what fails for a reason that may pass is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+TRIES: Final = 6
+FIRST_WAIT = 0.5  # no constant to a type checker: tests make it short
+LONGEST_WAIT: Final = 16.0
+"""How often, and with how many seconds between, something is tried: some twenty seconds in all, which outlasts what passes, and is
+no long wait for what does not."""
+
+T = TypeVar("T")
+
+
+def tried(call: Callable[[], T]) -> T:
+    """Return what *call* returns; what fails for a reason that may pass is tried again, after a while that grows.
+
+    Raises:
+        OSError: if it fails all the same; what is no `OSError` becomes one.
+    """
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+    retrying = Retrying(
+        retry=retry_if_exception(may_pass),
+        stop=stop_after_attempt(TRIES),
+        wait=wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT),
+        reraise=True,
+    )
+    try:
+        return retrying(call)
+    except OSError:
+        raise
+    except Exception as error:
+        # Each store's library has errors of its own.
+        raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+def may_pass(error: BaseException) -> bool:
+    """Tell whether what failed with *error* may go well another time."""
+    never = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
+    if isinstance(error, (*never, ImportError, NotImplementedError, TypeError)) or not isinstance(error, Exception):
+        return False
+    response = getattr(error, "response", None)
+    status = getattr(error, "status", None) or getattr(response, "status_code", None)
+    if isinstance(status, int):
+        # Too early, too many requests, or the server's own trouble (RFC 9110, sections 15.5 and 15.6).
+        return status in (408, 425, 429) or status >= 500  # noqa: PLR2004
+    # A value is refused for good; but what is not JSON where JSON is expected was cut on its way.
+    return not isinstance(error, ValueError) or isinstance(error, UnicodeError)

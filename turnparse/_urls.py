@@ -1,0 +1,79 @@
+"""URLs: paths of files elsewhere, and what may be shown of them."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+from turnparse._errors import OptionError, escape
+
+URL: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+::)*(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+)://")
+"""What a path begins with that is a URL; a scheme of one letter would be a drive of Windows. Before it fsspec takes others,
+as in ``simplecache::s3://``."""
+
+EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf", "http": "http", "https": "http"}
+"""{scheme: the extra of turnparse that brings what it needs}."""
+
+WEB: Final = ("http", "https")
+"""Schemes without folders: a server tells of one file at a time."""
+
+WHOLE_OR_NOT: Final = ("s3", "s3a", "gs", "gcs", "hf")
+"""Schemes of stores in which an upload shows only when it is complete, so that it needs no temporary name."""
+
+ASKERS: Final = re.compile(r"(?<=://)[^/\s@]*@")
+QUERIES: Final = re.compile(r"(https?://[^\s?'\"]*)\?[^\s'\")>]*")
+"""What a URL may hold that nobody else is to see: who asks, with a password, and the query, which may be a signature."""
+
+MAGIC: Final = re.compile(r"[*?\[]")
+"""What makes a path a pattern."""
+
+
+def is_url(path: str) -> bool:
+    """Tell whether *path* names a file elsewhere."""
+    return URL.match(path) is not None
+
+
+def redacted(text: str) -> str:
+    """Return *text*, which may be or hold URLs, without the secrets that these may hold."""
+    return QUERIES.sub(r"\1", ASKERS.sub("", text)) if "://" in text else text
+
+
+def scheme_of(path: str) -> str:
+    """Return the scheme of a URL; the innermost, where it has several."""
+    found = URL.match(path)
+    return found["scheme"].lower() if found else ""
+
+
+def name_of(path: str) -> str:
+    """Return the name of the file at *path*, a URL."""
+    inner = urlsplit(path).path if scheme_of(path) in WEB else path
+    return unquote(inner.rpartition("/")[2]) if scheme_of(path) in WEB else inner.rpartition("/")[2]
+
+
+def file_system(path: str) -> tuple[Any, str]:
+    """Return the fsspec file system that *path*, a URL, is in, and its path there.
+
+    Raises:
+        OptionError: if there is none, or a package that it needs is not installed.
+    """
+    from fsspec.core import url_to_fs
+
+    scheme = scheme_of(path)
+    try:
+        fs, inner = url_to_fs(path)
+    except ImportError as error:
+        extra = EXTRAS.get(scheme)
+        advice = f"pip install 'turnparse[{extra}]'" if extra else escape(str(error), 200)
+        raise OptionError(f"expected what {scheme}:// needs to be installed, found it is not: {advice}") from None
+    except ValueError as error:
+        msg = f"expected a URL that fsspec knows, found {escape(redacted(path), 300)!r}: {escape(redacted(str(error)), 200)}"
+        raise OptionError(msg) from None
+    return fs, inner
+
+
+def forget(fs: Any, inner: str) -> None:
+    """Forget what was listed before: others may have written since."""
+    with suppress(Exception):
+        fs.invalidate_cache(fs._parent(inner))  # noqa: SLF001  # fsspec's way to name a folder
