@@ -289,7 +289,7 @@ def test_a_file_that_may_not_grow(case: Case) -> None:
 
 
 @pytest.mark.parametrize("ending", FORMATS)
-@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("call", ["fsync", "replace", "link"])
 @pytest.mark.parametrize("step", range(4))
 def test_a_fault_at_any_step_of_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, call: str, step: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -96,6 +97,52 @@ def test_what_is_no_manifest_is_not_written_over(tmp_path: Path, content: bytes)
     assert name.read_bytes() == content
     turnparse.convert(tmp_path / "in", tmp_path / "o.jsonl", to="messages", resume=True)
     assert json.loads(name.read_bytes())["outputs"].keys() == {"o.jsonl"}
+
+
+PUT = ["o.jsonl", "o.jsonl.set-aside.jsonl", "o.axolotl.yaml", "counts"]
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+@pytest.mark.parametrize("bad", [True, False], ids=["rows set aside", "none"])
+@pytest.mark.parametrize("put", PUT)
+def test_what_is_put_there_while_a_run_is_under_way_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, put: str, *, bad: bool, links: bool
+) -> None:
+    """What appears under an output's name after the run began is kept, and no output stands beside another's rows set aside."""
+    (tmp_path / "in").write_bytes(as_lines([*pairs(2), *([b"{"] if bad else [])]))
+    call: dict[str, Any] = {"to": "axolotl-chat-template", "summary": tmp_path / "counts"}
+    if not links:
+        monkeypatch.setattr(os, "link", _no_links)
+    with pytest.raises(OutputError, match=rf"{put}: .*since this run began; .*--resume.*--force"):
+        turnparse.convert(
+            tmp_path / "in", tmp_path / "o.jsonl", on_bytes=lambda _: (tmp_path / put).write_bytes(b"mine"), **call
+        )
+    left = all_in(tmp_path)
+    assert left.pop(put) == b"mine"
+    # Side files and the summary come last: what is whole by then stays.
+    assert set(left) <= {"in", *PUT, "o.jsonl.manifest.json"} if put in PUT[2:] else set(left) == {"in"}
+
+    turnparse.convert(tmp_path / "in", tmp_path / "o.jsonl", resume=True, **call)
+    assert (tmp_path / put).exists() == (bad or put != PUT[1])
+    assert b"mine" not in all_in(tmp_path).values()
+
+
+def _no_links(*_: Any) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+def test_a_run_that_is_late_leaves_what_another_has_made(tmp_path: Path) -> None:
+    """Of two runs to one output the first to end has made it, and the other fails."""
+    made(tmp_path, 2)
+    ended: list[Summary] = []
+
+    def other(_: int) -> None:
+        if not ended:
+            ended.append(turnparse.convert(tmp_path / "in" / "1.jsonl", f"{tmp_path}/out/", to="messages"))
+
+    with pytest.raises(OutputError, match="since this run began"):
+        turnparse.convert(tmp_path / "in", f"{tmp_path}/out/", to="messages", workers=1, on_bytes=other)
+    assert len((tmp_path / "out" / "1.jsonl").read_bytes().splitlines()) == ended[0].rows_out
 
 
 # The manifest.
@@ -330,7 +377,8 @@ def test_no_output_is_written_through_a_link(
     assert (tmp_path / name).is_symlink()
 
 
-def test_a_link_that_is_planted_later_is_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [{"force": True}, {"resume": True}])
+def test_a_link_that_is_planted_later_is_replaced(tmp_path: Path, options: dict[str, Any]) -> None:
     """A link that appears while a run is under way, even under its temporary name, leads to nothing being written."""
     (tmp_path / "in").write_bytes(as_lines([*talks(2), b"{"]))
     (tmp_path / "precious").write_bytes(b"precious")
@@ -341,10 +389,10 @@ def test_a_link_that_is_planted_later_is_replaced(tmp_path: Path) -> None:
             (tmp_path / "o.jsonl").symlink_to("precious")
 
     with pytest.raises(OutputError, match="File exists"):
-        turnparse.convert(tmp_path / "in", tmp_path / "o.jsonl", to="messages", on_bytes=plant)
+        turnparse.convert(tmp_path / "in", tmp_path / "o.jsonl", to="messages", on_bytes=plant, **options)
     (tmp_path / f".o.jsonl.set-aside.jsonl.{os.getpid()}.part").unlink()
     (tmp_path / "o.jsonl").unlink()
-    turnparse.convert(tmp_path / "in", tmp_path / "o.jsonl", to="messages", on_bytes=plant)
+    turnparse.convert(tmp_path / "in", tmp_path / "o.jsonl", to="messages", on_bytes=plant, **options)
     assert not (tmp_path / "o.jsonl").is_symlink()
     assert (tmp_path / "precious").read_bytes() == b"precious"
 

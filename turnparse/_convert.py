@@ -122,7 +122,8 @@ def convert(
         OptionError: if an option has an unknown value, or a file to be written is there, or is a symbolic link.
         DialectError: if the dialect cannot be had.
         SourceError: if no source can be read; then nothing is written.
-        OutputError: if an output cannot be written; then nothing is left of it.
+        OutputError: if an output cannot be written, or is to be new and another has put a file there meanwhile; then nothing
+            is left of it.
         IncompleteError: if all that could be written was, but something could not: what is left of a source that proved damaged, any
             of one of which a read failed or that was changed meanwhile, or rows to set aside and no file for them. It holds
             the summary.
@@ -138,9 +139,10 @@ def convert(
     counted = checked_summary(summary)
     if resume and not manifest:
         raise OptionError("expected a manifest to resume from, found that it is left out; leave out resume, or keep it")
-    tasks = tasks_of(shards_of(sources), output, set_aside, format)
+    new = not (force or resume)
+    tasks = tasks_of(shards_of(sources), output, set_aside, format, new=new)
     told = manifest_path(tasks, output) if manifest else None
-    written = _checked_files(job.target, tasks, counted, told, new=not (force or resume))
+    written = _checked_files(job.target, tasks, counted, told, new=new)
     # Arrow and NumPy take a while to load: a mistake in the call is told before that.
     from turnparse._batches import BatchConverter, warn_if_slow
     from turnparse._manifest import Manifest, options_digest
@@ -153,9 +155,9 @@ def convert(
     warn_if_slow(converter)
     try:
         counts, failures = run(converter, tasks, threads, _locked(on_bytes), limits, manifest=record, resume=resume)
-        write_side_files(job.target, [task.out.name for task in tasks if task.out.committed])
+        write_side_files(job.target, [task.out.name for task in tasks if task.out.committed], new=new)
         if counted is not None:
-            _write_summary(counted, counts)
+            _write_summary(counted, counts, new=new)
         if record is not None:
             record.save(always=True)
     except BaseException:
@@ -209,7 +211,7 @@ def _locked(on_bytes: Callable[[int], object] | None) -> Callable[[int], object]
     return call
 
 
-def _write_summary(path: str, counts: Summary) -> None:
+def _write_summary(path: str, counts: Summary, *, new: bool) -> None:
     import orjson
 
     data = orjson.dumps(counts.as_dict(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
@@ -217,6 +219,6 @@ def _write_summary(path: str, counts: Summary) -> None:
         if is_device(path):
             Path(path).write_bytes(data)
         else:
-            write_whole(path, data)
+            write_whole(path, data, new=new)
     except (OSError, ValueError) as error:
         raise failure(error, path, "the summary") from None

@@ -230,7 +230,8 @@ class _Run:
     def _commit(self) -> None:
         """Put the outputs in their place.
 
-        Rows set aside come first: an output never stands without them. If none are, an earlier run's go last.
+        Rows set aside come first: an output never stands without them. If none are, an earlier run's go last; where there
+        can be none, what is there is another's, and the output does not come to stand beside it.
 
         Raises:
             OutputError: if that fails.
@@ -239,7 +240,7 @@ class _Run:
         for output in (out, aside):
             if output is not None:
                 output.finish()
-        if aside is not None and aside.stream is not None:
+        if aside is not None and (aside.stream is not None or aside.new):
             aside.place()
         try:
             out.place()
@@ -247,7 +248,7 @@ class _Run:
             if aside is not None:
                 aside.withdraw()
             raise
-        if aside is not None and aside.stream is None:
+        if aside is not None and aside.stream is None and not aside.new:
             aside.place()
         try:
             sync_folders(output.name for output in (out, aside) if output is not None and output.committed)

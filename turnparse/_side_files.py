@@ -49,8 +49,13 @@ def side_paths(target: Target, outputs: Iterable[str], *, shared: bool) -> list[
     )
 
 
-def write_side_files(target: Target, outputs: Iterable[str]) -> None:
+def write_side_files(target: Target, outputs: Iterable[str], *, new: bool = False) -> None:
     """Write the side files of *target* for each of *outputs*; there are none for standard output.
+
+    Args:
+        target: the target.
+        outputs: the outputs.
+        new: whether nothing may be there yet, but for what outputs share.
 
     Raises:
         OutputError: if one cannot be written, or holds something else than the entries of other outputs.
@@ -62,7 +67,7 @@ def write_side_files(target: Target, outputs: Iterable[str]) -> None:
             path = Path(output).with_name(filled(side.name, output))
             try:
                 text = _registered(path, side, output) if side.is_registry else shown(side.text, output)
-                write_whole(str(path), text.encode())
+                write_whole(str(path), text.encode(), new=new and not side.is_registry)
             except (OSError, ValueError) as error:
                 raise failure(error, str(path), "a side file") from None
 

@@ -15,7 +15,7 @@ import attrs
 from turnparse._digests import Content
 from turnparse._errors import OptionError, OutputError, escape, require_path
 from turnparse._streams import zstd
-from turnparse._whole import WholeFile
+from turnparse._whole import TakenError, WholeFile, require_free
 
 STDOUT: Final = "-"
 LINE_FORMATS: Final = ("jsonl", "jsonl.gz", "jsonl.zst")
@@ -64,7 +64,11 @@ def format_of(path: str) -> str:
 def failure(error: Exception, path: str, what: str = "the output") -> OutputError:
     """Return the error that says that *path*, which is *what*, cannot be written."""
     reason = escape(getattr(error, "strerror", None) or str(error) or type(error).__name__, 200)
-    advice = "; make room, and run again with --resume" if getattr(error, "errno", None) in NO_ROOM else ""
+    advice = ""
+    if isinstance(error, TakenError):
+        advice = "; move it away and run again with --resume, or write over it with --force"
+    elif getattr(error, "errno", None) in NO_ROOM:
+        advice = "; make room, and run again with --resume"
     return OutputError(f"expected to write {what}, found: {reason}{advice}", source=escape(path, 300))
 
 
@@ -77,12 +81,14 @@ class Output:
         file: the file while it is being written, and when it is in its place; None if it is not needed so far.
         stream: what is written to: the file, or what compresses into it.
         committed: whether it is in its place, whole.
+        new: whether nothing may be in that place; else what is there is replaced.
     """
 
     name: str
     file: WholeFile | None = None
     stream: Any = None
     committed: bool = False
+    new: bool = attrs.field(default=False, kw_only=True)
 
     @property
     def content(self) -> Content | None:
@@ -103,7 +109,7 @@ class Output:
             self.stream = sys.stdout.buffer
             return
         try:
-            self.file = WholeFile(self.name)
+            self.file = WholeFile(self.name, new=self.new)
             self.stream = self._wrapped(self.file.file)
         except (OSError, ValueError) as error:
             raise failure(error, self.name) from None
@@ -130,7 +136,7 @@ class Output:
             raise failure(error, self.name) from None
 
     def place(self) -> None:
-        """Put the finished file in its place; of a file that was never needed, remove an earlier run's.
+        """Put the finished file in its place; of a file that was never needed, remove an earlier run's if there may be one.
 
         Raises:
             OutputError: if that fails.
@@ -140,7 +146,10 @@ class Output:
                 self.file.place()
                 self.committed = True
             elif self.stream is None and self.name != STDOUT:
-                Path(self.name).unlink(missing_ok=True)
+                if self.new:
+                    require_free(self.name)
+                else:
+                    Path(self.name).unlink(missing_ok=True)
         except (OSError, ValueError) as error:
             raise failure(error, self.name) from None
 
@@ -268,6 +277,7 @@ class ArrowRows(Output):
         super().discard()
 
 
-def output_named(name: str) -> JsonLines | ArrowRows:
-    """Return the output of that name."""
-    return JsonLines(name) if name == STDOUT or format_of(name) in LINE_FORMATS else ArrowRows(name)
+def output_named(name: str, *, new: bool = False) -> JsonLines | ArrowRows:
+    """Return the output of that name, which is to be *new* or may replace what is there."""
+    kind = JsonLines if name == STDOUT or format_of(name) in LINE_FORMATS else ArrowRows
+    return kind(name, new=new)

@@ -33,7 +33,9 @@ class Task:
     in_folder: bool = False
 
 
-def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: object) -> list[Task]:
+def tasks_of(
+    shards: list[Shard], output: object, set_aside: object, ending: object, *, new: bool = False
+) -> list[Task]:
     """Return what is to be done: one task, or, where *output* is a folder, one for each of *shards*.
 
     Args:
@@ -41,6 +43,7 @@ def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: obj
         output: a file, a folder, or ``-``.
         set_aside: likewise, for rows set aside; None for the usual place.
         ending: the format of files in a folder, of `FORMATS`; None for the first.
+        new: whether no output may be there when it is put in its place.
 
     Raises:
         ArgumentError, OptionError: if an output is no path, or cannot be written.
@@ -48,7 +51,7 @@ def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: obj
     path = require_path(output, "the output")
     aside = None if set_aside is None else require_path(set_aside, "the file for rows set aside")
     if _is_folder(path):
-        tasks = _in_folder(path, aside, _checked_format(ending), shards)
+        tasks = _in_folder(path, aside, _checked_format(ending), shards, new=new)
     else:
         if ending is not None:
             msg = f"expected a format only with a folder for output, found {shown(ending)} with {escape(path)!r}"
@@ -61,7 +64,7 @@ def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: obj
         if out == aside == STDOUT:
             msg = "expected two files for rows and rows set aside, found standard output for both"
             raise OptionError(msg)
-        tasks = [Task(shards, output_named(out), None if aside is None else JsonLines(aside))]
+        tasks = [Task(shards, output_named(out, new=new), None if aside is None else JsonLines(aside, new=new))]
     return tasks
 
 
@@ -78,8 +81,8 @@ def _checked_format(ending: object) -> str:
     return str(ending)
 
 
-def _in_folder(folder: str, aside: str | None, ending: str, shards: list[Shard]) -> list[Task]:
-    """Return a task for each of *shards*, with its output in *folder*."""
+def _in_folder(folder: str, aside: str | None, ending: str, shards: list[Shard], *, new: bool) -> list[Task]:
+    """Return a task for each of *shards*, with its output in *folder*, maybe a *new* one."""
     if aside is not None and not _is_folder(aside):
         msg = f"expected a folder for rows set aside, as for the output, found {escape(aside)!r}; end it in a slash"
         raise OptionError(msg)
@@ -89,7 +92,7 @@ def _in_folder(folder: str, aside: str | None, ending: str, shards: list[Shard])
     else:
         asides = outputs_in(aside, shards, SET_ASIDE_SUFFIX.lstrip("."))
     return [
-        Task([shard], output_named(output), JsonLines(refused), in_folder=True)
+        Task([shard], output_named(output, new=new), JsonLines(refused, new=new), in_folder=True)
         for shard, output, refused in zip(shards, outputs, asides, strict=True)
     ]
 

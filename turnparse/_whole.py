@@ -1,4 +1,4 @@
-"""Files that appear only when they are whole: written under a temporary name beside their own, then renamed in one step."""
+"""Files that appear only when they are whole: written under a temporary name beside their own, then given it in one step."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ PART: Final = re.compile(r"\.(?P<name>.+)\.[0-9]+\.part", re.DOTALL)
 
 NO_FOLDER_SYNC: Final = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 """What a file system says that has no way to make a folder's entries safe."""
+
+
+NO_LINKS: Final = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK)
+"""What a file system, or what guards it, says that gives a file no second name: FAT, many a network drive, Android."""
 
 
 class _Raw(io.FileIO):
@@ -42,13 +46,15 @@ class WholeFile:
 
     Args:
         path: where the file is to be.
+        new: whether nothing may be there when it is put in its place; else it replaces what is.
 
     Raises:
         OSError, ValueError: if it cannot be made.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, new: bool = False) -> None:
         self.path = Path(path)
+        self.new = new
         self.temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         self.content: Content | None = None
         self.placed = False
@@ -87,11 +93,41 @@ class WholeFile:
         """Give the finished file its name.
 
         Raises:
+            TakenError: if it is to be new, and something has that name.
             OSError, ValueError: if that fails.
         """
-        self.temporary.replace(self.path)
+        if self.new:
+            self._link()
+        else:
+            self.temporary.replace(self.path)
         self.placed = True
         self.file.close()
+
+    def _link(self) -> None:
+        """Give the file its name, if nothing has that.
+
+        To look first and rename then would leave a moment in which another may put a file there, which the rename would
+        replace. To make a link is one step, and fails where the name is taken.
+        """
+        try:
+            os.link(self.temporary, self.path)
+        except FileExistsError:
+            raise _taken() from None
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            # Here that moment has to be: to take the name with an empty file would close it, but whoever is killed then
+            # leaves that file, which is none of ours. On Windows there is none, for `rename` replaces nothing.
+            if os.path.lexists(self.path):
+                raise _taken() from None
+            try:
+                self.temporary.rename(self.path)
+            except FileExistsError:
+                raise _taken() from None
+        else:
+            # It is in its place now: the next run removes the other name, should this fail.
+            with suppress(OSError):
+                self.temporary.unlink()
 
     def discard(self) -> None:
         """Leave nothing behind, unless `place` came first."""
@@ -104,6 +140,24 @@ class WholeFile:
             self.file.close()
         with suppress(OSError, ValueError):
             self._raw.close()
+
+
+class TakenError(FileExistsError):
+    """Something has the name of a file that was to be new."""
+
+
+def _taken() -> TakenError:
+    return TakenError(errno.EEXIST, "something has been put there since this run began")
+
+
+def require_free(path: str) -> None:
+    """Check that nothing is at *path*.
+
+    Raises:
+        TakenError: if something is.
+    """
+    if os.path.lexists(path):
+        raise _taken()
 
 
 def _exclusive(path: str, flags: int) -> int:
@@ -125,13 +179,14 @@ def _lock(descriptor: int) -> None:
         return
 
 
-def write_whole(path: str, data: bytes) -> None:
-    """Put *data* in the place of *path*, whole.
+def write_whole(path: str, data: bytes, *, new: bool = False) -> None:
+    """Put *data* in the place of *path*, whole; if it is to be *new*, only where nothing is.
 
     Raises:
+        TakenError: if it is to be new, and something has that name.
         OSError, ValueError: if that fails; then nothing is left of it.
     """
-    file = WholeFile(path)
+    file = WholeFile(path, new=new)
     try:
         file.file.write(data)
         file.finish()
