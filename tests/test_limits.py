@@ -26,6 +26,7 @@ import turnparse
 from strategies import json_files
 from turnparse import ArgumentError, DamagedError, FaultError, IncompleteError, OptionError, RowError
 from turnparse._chunk_columns import ChunkReader
+from turnparse._stores import LocalFile, LocalStore
 from turnparse._streams import Watched
 from written import TALK, adds_up, as_lines, convert, files_in, pairs, read_back, run, set_aside, talks, zstd
 
@@ -318,7 +319,7 @@ def _byte_by_byte(data: bytes, is_gzip: bool) -> bytes:  # noqa: FBT001  # one o
 # Faults.
 
 
-class Failing(io.FileIO):
+class Failing(LocalFile):
     """A file of which every read after the first few thousand bytes fails."""
 
     def read(self, size: int | None = -1, /) -> bytes:
@@ -328,11 +329,8 @@ class Failing(io.FileIO):
         return super().read(4096 if size is None or not 0 <= size < 100_000 else size)
 
 
-OPEN = Path.open
-
-
-def _failing(path: Path, mode: str = "r", **more: Any) -> Any:
-    return Failing(path) if path.name.startswith("bad.") and mode == "rb" else OPEN(path, mode, **more)
+def _failing(_: LocalStore, path: str) -> LocalFile:
+    return (Failing if Path(path).name.startswith("bad.") else LocalFile)(path)
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "jsonl.gz", "jsonl.zst", "json", "parquet", "arrow", "arrows"])
@@ -355,7 +353,7 @@ def test_a_read_that_fails_is_a_fault(tmp_path: Path, kind: str, workers: int) -
     (tmp_path / "out" / "bad.jsonl").write_text("an earlier run's\n")
     sources = [tmp_path / f"bad.{kind}", tmp_path / f"good.{kind}"]
     with (
-        mock.patch.object(Path, "open", _failing),
+        mock.patch.object(LocalStore, "open", _failing),
         pytest.raises(IncompleteError, match="Input/output error") as caught,
     ):
         convert(sources, tmp_path / "out", to="messages", workers=workers)
@@ -364,10 +362,10 @@ def test_a_read_that_fails_is_a_fault(tmp_path: Path, kind: str, workers: int) -
     assert (caught.value.summary.rows_in, caught.value.summary.rows_out) == (200, 200)
     assert set(files_in(tmp_path / "out")) == {"bad.jsonl", "good.jsonl"}
     assert (tmp_path / "out" / "bad.jsonl").read_text() == "an earlier run's\n"
-    with mock.patch.object(Path, "open", _failing), pytest.raises(IncompleteError) as caught:
+    with mock.patch.object(LocalStore, "open", _failing), pytest.raises(IncompleteError) as caught:
         convert(sources[::-1], tmp_path / "both.jsonl", to="messages", workers=workers)
     assert (caught.value.summary.rows_in, (tmp_path / "both.jsonl").exists()) == (0, False)
-    with mock.patch.object(Path, "open", _failing), pytest.raises(FaultError):
+    with mock.patch.object(LocalStore, "open", _failing), pytest.raises(FaultError):
         list(turnparse.read(sources[0]))
 
 
@@ -410,7 +408,7 @@ def test_what_is_no_file_cannot_change(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(as_lines(pairs(5)))))
 
     assert convert("-", tmp_path / "out.jsonl").rows_out == 5
-    Watched(io.BytesIO(), "x").require_whole()
+    Watched(io.BytesIO(), "x", lambda: None).require_whole()
 
 
 def test_damage_says_where_it_is(tmp_path: Path) -> None:

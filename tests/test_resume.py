@@ -24,8 +24,9 @@ from turnparse import OptionError, OutputError, Summary
 from turnparse._job import Job
 from turnparse._manifest import options_digest
 from turnparse._sinks import JsonLines, Output
+from turnparse._stores import remove_orphans, write_whole
 from turnparse._target import target_named
-from turnparse._whole import WholeFile, remove_orphans, write_whole
+from turnparse._whole import WholeFile
 from written import FORMATS, all_in, as_lines, pairs, talks
 
 MANIFEST = "turnparse-manifest.json"

@@ -18,6 +18,7 @@ from turnparse._model import Diagnostics
 from turnparse._shards import shards_of
 from turnparse._side_files import side_paths, write_side_files
 from turnparse._sinks import failure
+from turnparse._stores import remove_orphans, write_whole
 from turnparse._summary import Summary
 from turnparse._target import Target
 from turnparse._tasks import (
@@ -31,7 +32,6 @@ from turnparse._tasks import (
     require_new,
     tasks_of,
 )
-from turnparse._whole import remove_orphans, write_whole
 
 MOST_TOLD: Final = 20
 """Sources that could not be read to their end of which a message tells; of others it says how many there are."""

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from pathlib import Path
+from contextlib import closing, suppress
 from threading import Lock
 from time import monotonic
 from typing import Final
@@ -19,11 +16,12 @@ from turnparse._errors import OptionError, escape
 from turnparse._job import Job
 from turnparse._sinks import STDOUT, failure
 from turnparse._sources import STDIN
+from turnparse._stores import folder_of, inside, joined, store_of, write_whole
 from turnparse._streams import zstd
 from turnparse._summary import Summary
 from turnparse._tasks import Task
+from turnparse._urls import redacted
 from turnparse._version import __version__
-from turnparse._whole import write_whole
 
 KEY: Final = "outputs"
 """What an object of JSON has that is a manifest."""
@@ -101,7 +99,7 @@ class Manifest:
     def __init__(self, path: str, options: str, *, replace: bool) -> None:
         self._path = path
         self._options = options
-        self._folder = os.path.dirname(path) or "."  # noqa: PTH120  # what a name may hold, Path may change
+        self._folder = folder_of(path)
         self._entries = self._read(replace=replace)
         self._lock = Lock()
         self._rest_until = 0.0
@@ -112,13 +110,13 @@ class Manifest:
         import orjson
 
         try:
-            found = orjson.loads(Path(self._path).read_bytes())[KEY].items()
+            found = orjson.loads(store_of(self._path).read(self._path))[KEY].items()
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             if replace:
                 return {}
-            msg = f"expected a manifest of turnparse, found something else: {escape(self._path, 300)!r}"
+            msg = f"expected a manifest of turnparse, found something else: {escape(redacted(self._path), 300)!r}"
             raise OptionError(
                 f"{msg}; write over it with --force, or leave the manifest out with --no-manifest"
             ) from None
@@ -131,7 +129,7 @@ class Manifest:
             # Of what another version wrote nothing is kept.
             with suppress(BaseValidationError, AttributeError, TypeError, ValueError, OSError):
                 entry = converter.structure(raw, Entry)
-                if os.stat(os.path.join(self._folder, path)).st_size == entry.output.size:  # noqa: PTH116,PTH118
+                if _has_size(joined(self._folder, path), entry.output.size):
                     entries[path] = entry
         return entries
 
@@ -156,7 +154,7 @@ class Manifest:
             if task.aside is None or self._inner(task.aside.name) != entry.set_aside.path:
                 return None
             pairs.append((task.aside.name, entry.set_aside))
-        elif task.aside is not None and os.path.lexists(task.aside.name):
+        elif task.aside is not None and store_of(task.aside.name).exists(task.aside.name):
             return None
         # All sizes come first: most changes show there, and cost nothing to see.
         if not all(_has_size(path, file.size) for path, file in pairs):
@@ -219,26 +217,24 @@ class Manifest:
 
     def _inner(self, path: str) -> str:
         """Return *path* as it is seen from the manifest."""
-        return _printable(os.path.relpath(path, self._folder))
+        return _printable(inside(path, self._folder))
 
 
 def _printable(path: str) -> str:
     """Return *path* as JSON can hold it."""
-    return path.encode("utf-8", "backslashreplace").decode()
+    return redacted(path).encode("utf-8", "backslashreplace").decode()
 
 
 def _has_size(path: str, size: int) -> bool:
     try:
-        found = os.stat(path)  # noqa: PTH116  # what a name may hold, Path may change
+        return store_of(path).size(path) == size
     except (OSError, ValueError):
         return False
-    # A pipe would be waited for.
-    return stat.S_ISREG(found.st_mode) and found.st_size == size
 
 
 def _has_content(path: str, file: File, check: Callable[[], object]) -> bool:
     try:
-        with Path(path).open("rb", buffering=0) as opened:
+        with closing(store_of(path).open(path)) as opened:
             return content_of(opened, check) == Content(file.size, file.sha256)
     except (OSError, ValueError):
         return False

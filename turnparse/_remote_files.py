@@ -15,7 +15,7 @@ from typing import Any, Final
 from turnparse._digests import Content
 from turnparse._retries import tried
 from turnparse._urls import WHOLE_OR_NOT, file_system, forget, name_of, scheme_of
-from turnparse._whole import WholeFile
+from turnparse._whole import WholeFile, taken
 
 BLOCK: Final = 1 << 23
 """Bytes asked for at a time: large against the way to a store and back, some tens of milliseconds."""
@@ -37,6 +37,7 @@ class RemoteFile(io.RawIOBase):
         self._path = path
         self._fs, self._inner = file_system(path)
         self._at = 0
+        # What is known already is what the first asking for its state is told.
         self._info = self._known()
         size = self._info.get("size")
         if self._info.get("type") == "directory":
@@ -111,21 +112,18 @@ class RemoteFile(io.RawIOBase):
         return self._at
 
     def state(self) -> tuple[int, object] | None:
-        """Return what changes when the file does; None where it does not tell how long it is."""
-        if self._size is None:
-            return None
-        return self._size, repr(sorted((name, str(value)) for name, value in self._info.items()))
-
-    def state_now(self) -> tuple[int, object] | None:
-        """Return the `state` that a file opened now would have.
+        """Return its size and all else that its store tells of it now; None where that does not tell its size.
 
         Raises:
-            OSError: if it is not there any more, or cannot be asked for.
+            OSError: if it cannot be asked for.
         """
-        self._info = self._known()
-        size = self._info.get("size")
-        self._size = size if isinstance(size, int) else None
-        return self.state()
+        if self._size is None:
+            return None
+        try:
+            info, self._info = self._info or self._known(), {}
+        except FileNotFoundError:
+            return -1, "it has gone"
+        return int(info.get("size") or 0), repr(sorted((name, str(value)) for name, value in info.items()))
 
     def close(self) -> None:
         if not self.closed and self._file is not None:
@@ -142,13 +140,15 @@ class Upload:
 
     Args:
         path: the URL where the file is to be.
+        new: whether nothing may be there. That is looked at just before: few stores can do both in one step.
 
     Raises:
         OSError: if no file can be made here.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, new: bool) -> None:
         self.path = path
+        self.new = new
         self.placed = False
         self._spool = WholeFile(spool_of(path))
         self.file = self._spool.file
@@ -170,9 +170,12 @@ class Upload:
         """Put the finished file where it is to be.
 
         Raises:
+            TakenError: if it is to be new, and something has that name.
             OSError: if that fails.
         """
         fs, inner = file_system(self.path)
+        if self.new:
+            require_free(fs, inner)
         scheme = scheme_of(self.path)
         here = str(self._spool.temporary)
         if scheme == "hf":
@@ -195,6 +198,19 @@ class Upload:
     def discard(self) -> None:
         """Leave nothing behind here."""
         self._spool.discard()
+
+
+def require_free(fs: Any, inner: str) -> None:
+    """Check that nothing is at *inner* in a file system.
+
+    Raises:
+        TakenError: if something is.
+        OSError: if it cannot be asked for.
+    """
+    forget(fs, inner)
+    with suppress(FileNotFoundError):
+        tried(lambda: fs.info(inner))
+        raise taken()
 
 
 def _commit(fs: Any, here: str, inner: str) -> None:
@@ -226,7 +242,11 @@ def spool_of(path: str) -> str:
     folder = Path(tempfile.gettempdir()) / f"turnparse-{os.getuid() if hasattr(os, 'getuid') else os.getlogin()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     state = folder.lstat()
-    if hasattr(os, "getuid") and (not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o077):
+    if hasattr(os, "getuid") and (
+        not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid() or state.st_mode & 0o077
+    ):
         # Whoever made it could put something else in place of what is to be uploaded.
         raise PermissionError(errno.EPERM, f"{folder} should be a folder that is your own, and closed to others")
-    return str(folder / f"{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}-{name_of(path)[-100:]}")
+    return str(
+        folder / f"{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}-{name_of(path)[-100:]}"
+    )

@@ -6,9 +6,9 @@ import errno
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import IO, Any
+from typing import Any
 
-from turnparse._remote_files import RemoteFile, Upload, spool_of
+from turnparse._remote_files import RemoteFile, Upload, require_free, spool_of
 from turnparse._retries import tried
 from turnparse._urls import MAGIC, WEB, WHOLE_OR_NOT, file_system, forget, scheme_of
 from turnparse._whole import remove_orphans
@@ -48,10 +48,9 @@ class RemoteStore:
             raise OSError(errno.EINVAL, "its size is not told")
         return int(info["size"])
 
-    def open(self, path: str) -> IO[bytes]:
+    def open(self, path: str) -> RemoteFile:
         """Return a file open for reading."""
-        opened: Any = RemoteFile(path)
-        return opened  # type: ignore[no-any-return]  # it has what is asked of one
+        return RemoteFile(path)
 
     def read(self, path: str) -> bytes:
         """Return all that a file holds."""
@@ -73,12 +72,15 @@ class RemoteStore:
             fs, inner = file_system(path)
             tried(lambda: fs.makedirs(inner, exist_ok=True))
 
-    def new_file(self, path: str) -> Upload:
+    def new_file(self, path: str, *, new: bool) -> Upload:
         """Return a file to write."""
         if scheme_of(path) in WEB:
             raise OSError(errno.EROFS, "nothing can be written to a web server; name another place")
-        file_system(path)
-        return Upload(path)
+        return Upload(path, new=new)
+
+    def require_free(self, path: str) -> None:
+        """Check that there is nothing at *path*."""
+        require_free(*file_system(path))
 
     def sync(self, paths: Iterable[str]) -> None:
         """Make the names of files safe: a store has done so when it has taken them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from typing import Final, TypeVar
 
@@ -30,17 +32,29 @@ def tried(call: Callable[[], T]) -> T:
     )
     try:
         return retrying(call)
-    except OSError:
-        raise
     except Exception as error:
+        cause = _cause(error)
+        if isinstance(cause, FileNotFoundError):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)) from error
+        if cause is error and isinstance(error, OSError):
+            raise
         # Each store's library has errors of its own.
-        raise OSError(f"{type(error).__name__}: {error}") from error
+        raise OSError(f"{type(cause).__name__}: {cause}") from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """Return why *error* came about: fsspec takes for a file that is not there what cannot be asked for either."""
+    cause = error.__cause__
+    return cause if isinstance(error, FileNotFoundError) and isinstance(cause, Exception) and may_pass(cause) else error
 
 
 def may_pass(error: BaseException) -> bool:
     """Tell whether what failed with *error* may go well another time."""
+    error = _cause(error)
     never = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
-    if isinstance(error, (*never, ImportError, NotImplementedError, TypeError)) or not isinstance(error, Exception):
+    if isinstance(
+        error, (*never, AttributeError, ImportError, LookupError, NotImplementedError, TypeError)
+    ) or not isinstance(error, Exception):
         return False
     response = getattr(error, "response", None)
     status = getattr(error, "status", None) or getattr(response, "status_code", None)

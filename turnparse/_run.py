@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
@@ -27,10 +26,10 @@ from turnparse._set_aside import Entry, damage_line, entries
 from turnparse._shards import Shard
 from turnparse._sinks import ArrowRows, Output, failure
 from turnparse._sources import Source, open_source
+from turnparse._stores import folder_of, store_of, sync
 from turnparse._summary import Summary
 from turnparse._table_sources import read_batches
 from turnparse._tasks import Task
-from turnparse._whole import sync_folders
 
 AHEAD: Final = 2
 """Chunks for each thread that are converted, or wait to be written, at a time: no thread idles, and memory is bounded."""
@@ -224,7 +223,7 @@ class _Run:
         self.task.out.committed = True
         if self._on_bytes is not None:
             with suppress(OSError):
-                self._on_bytes(sum(Path(shard.path).stat().st_size for shard in self.task.shards))
+                self._on_bytes(sum(store_of(shard.path).size(shard.path) for shard in self.task.shards))
         return True
 
     def _commit(self) -> None:
@@ -251,7 +250,7 @@ class _Run:
         if aside is not None and aside.stream is None and not aside.new:
             aside.place()
         try:
-            sync_folders(output.name for output in (out, aside) if output is not None and output.committed)
+            sync(output.name for output in (out, aside) if output is not None and output.committed)
         except OSError as error:
             raise failure(error, out.name) from None
 
@@ -417,6 +416,6 @@ def _make_folders(*outputs: Output | None) -> None:
     for output in outputs:
         if output is not None:
             try:
-                Path(output.name).parent.mkdir(parents=True, exist_ok=True)
+                store_of(output.name).make_folder(folder_of(output.name))
             except (OSError, ValueError) as error:
                 raise failure(error, output.name) from None

@@ -10,8 +10,11 @@ from typing import Final, NoReturn
 
 import attrs
 
-from turnparse._errors import OptionError, SourceError, escape, require_path
+from turnparse._errors import OptionError, SourceError, escape
 from turnparse._sources import STDIN
+from turnparse._stores import file_name, joined, located, remote_store
+from turnparse._streams import reason
+from turnparse._urls import is_url, redacted
 
 SET_ASIDE_SUFFIX: Final = ".set-aside.jsonl"
 MANIFEST_SUFFIX: Final = ".manifest.json"
@@ -66,7 +69,7 @@ def shards_of(sources: object) -> list[Shard]:
     """
     if isinstance(sources, (str, os.PathLike)) or not isinstance(sources, Iterable):
         sources = [sources]
-    paths = [require_path(source, "a source") for source in sources]
+    paths = [located(source, "a source") for source in sources]
     if not paths:
         msg = "expected at least one source, found none"
         raise OptionError(msg)
@@ -77,6 +80,8 @@ def shards_of(sources: object) -> list[Shard]:
 
 
 def _found(path: str) -> list[Shard]:
+    if is_url(path):
+        return _elsewhere(path)
     if os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where a name is too long
         return _in_folder(path)
     if path == STDIN or os.path.lexists(path) or not glob.has_magic(path):
@@ -87,9 +92,44 @@ def _found(path: str) -> list[Shard]:
         found = [file for file in found if not is_own(file)]
     files = sorted(found, key=lambda file: Path(file).parts)
     if not files:
-        raise SourceError("expected a pattern that fits some file, found none", source=escape(path, 300))
+        raise _none_fits(escape(path, 300))
     root = _fixed_part(path)
     return [Shard(file, os.path.relpath(file, root)) for file in files]
+
+
+def _elsewhere(path: str) -> list[Shard]:
+    """Return the files that a URL names: one, those of a folder, or those that a pattern fits."""
+    store = remote_store()
+    name = escape(redacted(path), 300)
+    is_pattern = store.has_magic(path)
+    try:
+        if not is_pattern and not store.is_folder(path):
+            return [Shard(path, file_name(path))]
+        found = store.matching(path) if is_pattern else store.files_in(path)
+    except OSError as error:
+        raise SourceError(
+            f"expected a file, folder or pattern that can be looked up, found: {reason(error)}", source=name
+        ) from None
+    if not is_pattern:
+        found = [file for file in found if _is_source(file[1])]
+    elif not is_own(path):
+        found = [file for file in found if not is_own(file[1])]
+    if not found:
+        raise _none_fits(name) if is_pattern else _no_sources(name)
+    return sorted((Shard(*file) for file in found), key=lambda shard: shard.inner.split("/"))
+
+
+def _is_source(inner: str) -> bool:
+    """Tell whether a file, of that path in a folder, is a source."""
+    return inner.endswith(ENDINGS) and not is_own(inner) and not any(part.startswith(".") for part in inner.split("/"))
+
+
+def _none_fits(name: str) -> SourceError:
+    return SourceError("expected a pattern that fits some file, found none", source=name)
+
+
+def _no_sources(name: str) -> SourceError:
+    return SourceError(f"expected a folder with files that end in {', '.join(ENDINGS)}, found none", source=name)
 
 
 def _fixed_part(pattern: str) -> str:
@@ -119,8 +159,7 @@ def _in_folder(path: str) -> list[Shard]:
                 if _may_be_read(file):
                     found.append(Shard(file, os.path.relpath(file, path)))
     if not found:
-        endings = ", ".join(ENDINGS)
-        raise SourceError(f"expected a folder with files that end in {endings}, found none", source=escape(path, 300))
+        raise _no_sources(escape(path, 300))
     return sorted(found, key=lambda shard: Path(shard.inner).parts)
 
 
@@ -130,12 +169,12 @@ def outputs_in(folder: str, shards: list[Shard], ending: str) -> list[str]:
     Raises:
         OptionError: if two would be the same.
     """
-    outputs = [str(Path(folder) / f"{'stdin' if shard.path == STDIN else shard.stem}.{ending}") for shard in shards]
+    outputs = [joined(folder, f"{'stdin' if shard.path == STDIN else shard.stem}.{ending}") for shard in shards]
     seen: dict[str, str] = {}
     for shard, output in zip(shards, outputs, strict=True):
         if output in seen:
-            both = f"{escape(seen[output])} and {escape(shard.path)}"
-            msg = f"expected sources with an output of their own each, found that {both} both go to {escape(output)!r}"
+            both = f"{escape(redacted(seen[output]))} and {escape(redacted(shard.path))}"
+            msg = f"expected sources with an output of their own each, found that {both} both go to {escape(redacted(output))!r}"
             raise OptionError(f"{msg}; convert them to different folders")
         seen[output] = shard.path
     return outputs

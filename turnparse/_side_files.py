@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from contextlib import suppress
 from typing import Any, Final
 
 from turnparse._errors import OutputError, escape
 from turnparse._sinks import STDOUT, failure, format_of
+from turnparse._stores import beside, file_name, store_of, write_whole
 from turnparse._target import SideFile, Target
-from turnparse._whole import write_whole
+from turnparse._urls import redacted
 
 PLACE: Final = re.compile(r"\{(file|stem|format)\}")
 
@@ -21,7 +22,7 @@ PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 def filled(text: str, output: str, quoted: Callable[[str], str] = str) -> str:
     """Return *text* with what `SideFile` says of *output* in its places, *quoted*."""
-    name = Path(output).name
+    name = file_name(output)
     ending = format_of(name)
     values = {
         "file": name,
@@ -41,7 +42,7 @@ def side_paths(target: Target, outputs: Iterable[str], *, shared: bool) -> list[
     """Return the side files of *target* for each of *outputs*, those that outputs share or those that they do not."""
     return list(
         dict.fromkeys(
-            str(Path(output).with_name(filled(side.name, output)))
+            beside(output, filled(side.name, output))
             for output in outputs
             for side in target.side_files
             if output != STDOUT and side.is_registry == shared
@@ -64,25 +65,25 @@ def write_side_files(target: Target, outputs: Iterable[str], *, new: bool = Fals
         if output == STDOUT:
             continue
         for side in target.side_files:
-            path = Path(output).with_name(filled(side.name, output))
+            path = beside(output, filled(side.name, output))
             try:
                 text = _registered(path, side, output) if side.is_registry else shown(side.text, output)
-                write_whole(str(path), text.encode(), new=new and not side.is_registry)
+                write_whole(path, text.encode(), new=new and not side.is_registry)
             except (OSError, ValueError) as error:
-                raise failure(error, str(path), "a side file") from None
+                raise failure(error, path, "a side file") from None
 
 
-def _registered(path: Path, side: SideFile, output: str) -> str:
+def _registered(path: str, side: SideFile, output: str) -> str:
     """Return what *path* is to hold: the entries that it has, and that of *output*."""
     entries: Any = {}
-    if path.exists():
+    with suppress(FileNotFoundError):
         try:
-            entries = json.loads(path.read_bytes())
+            entries = json.loads(store_of(path).read(path))
         except ValueError:
             entries = None
         if not isinstance(entries, dict):
             msg = "expected an object of JSON with an entry for each output, found something else; move it away"
-            raise OutputError(msg, source=escape(str(path), 300))
+            raise OutputError(msg, source=escape(redacted(path), 300))
     entry = _named(json.loads(side.text), output)
     return json.dumps(entries | {filled("{stem}", output): entry}, indent=2, ensure_ascii=False) + "\n"
 

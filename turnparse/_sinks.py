@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import errno
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, Any, Final
 
 import attrs
 
 from turnparse._digests import Content
-from turnparse._errors import OptionError, OutputError, escape, require_path
-from turnparse._streams import zstd
-from turnparse._whole import TakenError, WholeFile, require_free
+from turnparse._errors import OptionError, OutputError, escape
+from turnparse._stores import NewFile, located, store_of
+from turnparse._streams import reason, zstd
+from turnparse._urls import redacted
+from turnparse._whole import TakenError
 
 STDOUT: Final = "-"
 LINE_FORMATS: Final = ("jsonl", "jsonl.gz", "jsonl.zst")
@@ -45,15 +45,27 @@ def checked_output(output: object, name: str, formats: Sequence[str] = FORMATS) 
         ArgumentError: if it is no path.
         OptionError: if it ends in none of *formats* and is not ``-``, or is a folder.
     """
-    path = require_path(output, name)
+    path = located(output, name)
     if path != STDOUT and format_of(path) not in formats:
         endings = " or ".join(f".{ending}" for ending in formats)
         msg = f"expected {name} to end in {endings}, or to be {STDOUT}, found {escape(path)!r}"
         raise OptionError(msg)
-    if path != STDOUT and os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises where a name is too long
+    if path != STDOUT and is_folder(path):
         msg = f"expected {name} to be a file, found a folder: {escape(path)!r}"
         raise OptionError(msg)
     return path
+
+
+def is_folder(path: str) -> bool:
+    """Tell whether an output is a folder that is there.
+
+    Raises:
+        OutputError: if that cannot be found out.
+    """
+    try:
+        return store_of(path).is_folder(path)
+    except OSError as error:
+        raise failure(error, path) from None
 
 
 def format_of(path: str) -> str:
@@ -63,13 +75,12 @@ def format_of(path: str) -> str:
 
 def failure(error: Exception, path: str, what: str = "the output") -> OutputError:
     """Return the error that says that *path*, which is *what*, cannot be written."""
-    reason = escape(getattr(error, "strerror", None) or str(error) or type(error).__name__, 200)
     advice = ""
     if isinstance(error, TakenError):
         advice = "; move it away and run again with --resume, or write over it with --force"
     elif getattr(error, "errno", None) in NO_ROOM:
         advice = "; make room, and run again with --resume"
-    return OutputError(f"expected to write {what}, found: {reason}{advice}", source=escape(path, 300))
+    return OutputError(f"expected to write {what}, found: {reason(error)}{advice}", source=escape(redacted(path), 300))
 
 
 @attrs.define
@@ -85,7 +96,7 @@ class Output:
     """
 
     name: str
-    file: WholeFile | None = None
+    file: NewFile | None = None
     stream: Any = None
     committed: bool = False
     new: bool = attrs.field(default=False, kw_only=True)
@@ -109,7 +120,7 @@ class Output:
             self.stream = sys.stdout.buffer
             return
         try:
-            self.file = WholeFile(self.name, new=self.new)
+            self.file = store_of(self.name).new_file(self.name, new=self.new)
             self.stream = self._wrapped(self.file.file)
         except (OSError, ValueError) as error:
             raise failure(error, self.name) from None
@@ -147,9 +158,9 @@ class Output:
                 self.committed = True
             elif self.stream is None and self.name != STDOUT:
                 if self.new:
-                    require_free(self.name)
+                    store_of(self.name).require_free(self.name)
                 else:
-                    Path(self.name).unlink(missing_ok=True)
+                    store_of(self.name).remove(self.name)
         except (OSError, ValueError) as error:
             raise failure(error, self.name) from None
 
@@ -157,7 +168,7 @@ class Output:
         """Take the file out of its place again: what it belongs to could not be put in its own."""
         if self.committed:
             with suppress(OSError, ValueError):
-                Path(self.name).unlink()
+                store_of(self.name).remove(self.name)
 
     def _finish(self) -> None:
         """Write what has been held back."""

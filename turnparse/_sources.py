@@ -7,16 +7,18 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Any, Final
+from functools import partial
+from typing import Any, Final
 
 import attrs
 
 from turnparse._chunks import Chunk, RawRow, chunks_of
 from turnparse._digests import Content, Digest, content_of
-from turnparse._errors import FaultError, SourceError, escape, require_path
+from turnparse._errors import FaultError, OptionError, SourceError, escape
 from turnparse._limits import USUAL, Limits
+from turnparse._stores import located, state_of, store_of
 from turnparse._streams import CHUNK, LONGEST_MAGIC, Counted, Watched, is_table, reason, unzipped
+from turnparse._urls import redacted
 
 STDIN: Final = "-"
 
@@ -98,18 +100,21 @@ def open_source(
     Raises:
         SourceError: if it cannot be opened.
     """
-    path = require_path(source, "the source")
-    name = escape(path, 300)
+    path = located(source, "the source")
+    name = escape(redacted(path), 300)
     standard = path == STDIN
     if standard and sys.stdin is None:
         raise SourceError("expected to read standard input, found it closed", source=name)
     try:
-        raw: IO[bytes] = sys.stdin.buffer if standard else Path(path).open("rb", buffering=0)  # noqa: SIM115  # closed below
+        raw: Any = sys.stdin.buffer if standard else store_of(path).open(path)
+    except OptionError:
+        raise
     except (OSError, ValueError) as error:
         raise SourceError(f"expected a readable file, found: {reason(error)}", source=name) from None
     try:
-        written = path.encode("utf-8", "backslashreplace").decode()
-        yield _opened(Watched(raw, name), name, written, on_bytes, limits, digested=digested)
+        state = partial(state_of, raw) if standard else raw.state
+        written = redacted(path).encode("utf-8", "backslashreplace").decode()
+        yield _opened(Watched(raw, name, state), name, written, on_bytes, limits, digested=digested)
     finally:
         if not standard:
             raw.close()

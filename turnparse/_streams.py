@@ -5,18 +5,18 @@ from __future__ import annotations
 import io
 import os
 import re
-import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import attrs
 
 from turnparse._digests import Digest
 from turnparse._errors import DamagedError, FaultError, escape
 from turnparse._limits import EXPANSION_FLOOR, Limits
+from turnparse._urls import redacted
 
 PARQUET_MAGIC: Final = b"PAR1"
 ARROW_MAGIC: Final = b"ARROW1"
@@ -102,17 +102,19 @@ class Watched(io.RawIOBase):
     Args:
         raw: the file; it is not closed here.
         name: what messages call it.
+        state: what tells its size, and what else changes when it does, or None of what cannot be read twice, as a pipe.
 
     Attributes:
         at: the byte where the last read began.
     """
 
-    def __init__(self, raw: IO[bytes], name: str) -> None:
+    def __init__(self, raw: Any, name: str, state: Callable[[], tuple[int, object] | None]) -> None:
         super().__init__()
         self._raw = raw
         self._name = name
         self._failure: OSError | None = None
-        self._begun = self._state()
+        self._state = state
+        self._begun = state()
         self.at = 0
 
     def readable(self) -> bool:
@@ -126,7 +128,7 @@ class Watched(io.RawIOBase):
             # What a damaged table asks for may be more than any memory holds.
             size = min(size, max(self._begun[0] - self.at, CHUNK))
         try:
-            data = self._raw.read(size)
+            data: bytes = self._raw.read(size)
         except OSError as error:
             self._failure = error
             raise
@@ -142,7 +144,7 @@ class Watched(io.RawIOBase):
         return self.at
 
     def tell(self) -> int:
-        return self._raw.tell()
+        return int(self._raw.tell())
 
     def require_whole(self) -> None:
         """Check that what was read is what the file holds.
@@ -150,20 +152,17 @@ class Watched(io.RawIOBase):
         Raises:
             FaultError: if it is not, or may not be.
         """
+        is_changed = False
+        try:
+            is_changed = self._begun is not None and self._failure is None and self._state() != self._begun
+        except OSError as error:
+            self._failure = error
         if self._failure is not None:
             msg = f"expected to read the source to its end, but a read failed: {reason(self._failure)}; try again"
             raise FaultError(msg, source=self._name)
-        if self._begun is not None and self._state() != self._begun:
+        if is_changed:
             msg = "expected the source to stay as it is while it is read, found it changed; run again when it is whole"
             raise FaultError(msg, source=self._name)
-
-    def _state(self) -> tuple[int, int] | None:
-        """Return what changes when the file does: its size and time; None of what is no regular file."""
-        try:
-            state = os.fstat(self._raw.fileno())
-        except (OSError, ValueError):
-            return None
-        return (state.st_size, state.st_mtime_ns) if stat.S_ISREG(state.st_mode) else None
 
 
 class Counted(io.RawIOBase):
@@ -378,4 +377,4 @@ def damaged(reason: str, offset: int, source: str | None = None, line: int | Non
 
 def reason(error: Exception) -> str:
     """Return what *error* says, fit for a message."""
-    return escape(getattr(error, "strerror", None) or str(error) or type(error).__name__, 200)
+    return escape(redacted(getattr(error, "strerror", None) or str(error) or type(error).__name__), 200)

@@ -8,10 +8,22 @@ from typing import Final
 
 import attrs
 
-from turnparse._errors import ArgumentError, OptionError, escape, require_path, require_str, shown
+from turnparse._errors import ArgumentError, OptionError, escape, require_str, shown
 from turnparse._shards import FOLDER_MANIFEST, MANIFEST_SUFFIX, SET_ASIDE_SUFFIX, Shard, outputs_in
-from turnparse._sinks import FORMATS, LINE_FORMATS, STDOUT, ArrowRows, JsonLines, checked_output, output_named
+from turnparse._sinks import (
+    FORMATS,
+    LINE_FORMATS,
+    STDOUT,
+    ArrowRows,
+    JsonLines,
+    checked_output,
+    failure,
+    is_folder,
+    output_named,
+)
 from turnparse._sources import STDIN
+from turnparse._stores import joined, located, store_of
+from turnparse._urls import is_url, redacted
 
 SEPARATORS: Final = tuple(filter(None, (os.sep, os.altsep)))
 
@@ -48,13 +60,13 @@ def tasks_of(
     Raises:
         ArgumentError, OptionError: if an output is no path, or cannot be written.
     """
-    path = require_path(output, "the output")
-    aside = None if set_aside is None else require_path(set_aside, "the file for rows set aside")
+    path = located(output, "the output")
+    aside = None if set_aside is None else located(set_aside, "the file for rows set aside")
     if _is_folder(path):
         tasks = _in_folder(path, aside, _checked_format(ending), shards, new=new)
     else:
         if ending is not None:
-            msg = f"expected a format only with a folder for output, found {shown(ending)} with {escape(path)!r}"
+            msg = f"expected a format only with a folder for output, found {shown(ending)} with {escape(redacted(path))!r}"
             raise OptionError(msg)
         out = checked_output(path, "the output")
         if aside is None and out != STDOUT:
@@ -69,7 +81,7 @@ def tasks_of(
 
 
 def _is_folder(path: str) -> bool:
-    return path != STDOUT and (path.endswith(SEPARATORS) or os.path.isdir(path))  # noqa: PTH112  # Path.is_dir raises where a name is too long
+    return path != STDOUT and (path.endswith(SEPARATORS) or is_folder(path))
 
 
 def _checked_format(ending: object) -> str:
@@ -84,7 +96,7 @@ def _checked_format(ending: object) -> str:
 def _in_folder(folder: str, aside: str | None, ending: str, shards: list[Shard], *, new: bool) -> list[Task]:
     """Return a task for each of *shards*, with its output in *folder*, maybe a *new* one."""
     if aside is not None and not _is_folder(aside):
-        msg = f"expected a folder for rows set aside, as for the output, found {escape(aside)!r}; end it in a slash"
+        msg = f"expected a folder for rows set aside, as for the output, found {escape(redacted(aside))!r}; end it in a slash"
         raise OptionError(msg)
     outputs = outputs_in(folder, shards, ending)
     if aside is None:
@@ -100,7 +112,7 @@ def _in_folder(folder: str, aside: str | None, ending: str, shards: list[Shard],
 def manifest_path(tasks: list[Task], output: str | os.PathLike[str]) -> str | None:
     """Return where the manifest of *tasks* is, whose *output* is a file or a folder; None if that is standard output."""
     if tasks[0].in_folder:
-        return os.path.join(output, FOLDER_MANIFEST)  # noqa: PTH118  # what a name may hold, Path may change
+        return joined(located(output, "the output"), FOLDER_MANIFEST)
     name = tasks[0].out.name
     return None if name == STDOUT else name + MANIFEST_SUFFIX
 
@@ -120,13 +132,13 @@ def require_distinct(tasks: list[Task], paths: Iterable[str]) -> None:
     taken = {_real(shard.path) for task in tasks for shard in task.shards if shard.path != STDIN}
     for path in paths:
         if (real := _real(path)) in taken:
-            msg = f"expected sources and outputs all to be different files, found {escape(path)!r} twice"
+            msg = f"expected sources and outputs all to be different files, found {escape(redacted(path))!r} twice"
             raise OptionError(msg)
         taken.add(real)
         # To write through it would let whoever can make a link choose which file is written over; to put a file in its
         # place would surprise whoever made it in good faith.
-        if os.path.islink(path):  # noqa: PTH114  # what a name may hold, Path may change
-            msg = f"expected to write to a file, found a symbolic link: {escape(path, 300)!r}; name the file that is meant"
+        if store_of(path).is_link(path):
+            msg = f"expected to write to a file, found a symbolic link: {escape(redacted(path), 300)!r}; name the file that is meant"
             raise OptionError(msg)
 
 
@@ -137,16 +149,23 @@ def require_new(paths: Iterable[str]) -> None:
         OptionError: if one is.
     """
     # A name too long for the system is not there, and to open it will say what is wrong with it.
-    there = [path for path in paths if os.path.lexists(path)]
+    there = [path for path in paths if _is_there(path)]
     if there:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        msg = f"expected outputs that are not there yet, found {escape(there[0], 300)!r}{more}"
+        msg = f"expected outputs that are not there yet, found {escape(redacted(there[0]), 300)!r}{more}"
         raise OptionError(f"{msg}; write over them with --force, or go on where an earlier run stopped with --resume")
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return store_of(path).exists(path)
+    except OSError as error:
+        raise failure(error, path) from None
 
 
 def _real(path: str) -> str:
     try:
-        return os.path.realpath(path)
+        return store_of(path).identity(path)
     except (OSError, ValueError):
         return path  # to open it will say what is wrong with it
 
@@ -157,7 +176,7 @@ def checked_summary(summary: object) -> str | None:
     Raises:
         ArgumentError, OptionError: if it is no path, or standard output.
     """
-    path = None if summary is None else require_path(summary, "the summary")
+    path = None if summary is None else located(summary, "the summary")
     if path == STDOUT:
         msg = f"expected the summary to be a file, found {STDOUT}: it is shown on standard error anyway"
         raise OptionError(msg)
@@ -166,7 +185,7 @@ def checked_summary(summary: object) -> str | None:
 
 def is_device(path: str) -> bool:
     """Tell whether *path* is there and neither a file nor a folder, as ``/dev/stderr``: it is written to as it stands."""
-    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)  # noqa: PTH110,PTH112,PTH113  # as above
+    return not is_url(path) and os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)  # noqa: PTH110,PTH112,PTH113  # as above
 
 
 def checked_workers(workers: object) -> int:

@@ -112,18 +112,18 @@ class WholeFile:
         try:
             os.link(self.temporary, self.path)
         except FileExistsError:
-            raise _taken() from None
+            raise taken() from None
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
             # Here that moment has to be: to take the name with an empty file would close it, but whoever is killed then
             # leaves that file, which is none of ours. On Windows there is none, for `rename` replaces nothing.
             if os.path.lexists(self.path):
-                raise _taken() from None
+                raise taken() from None
             try:
                 self.temporary.rename(self.path)
             except FileExistsError:
-                raise _taken() from None
+                raise taken() from None
         else:
             # It is in its place now: the next run removes the other name, should this fail.
             with suppress(OSError):
@@ -146,7 +146,8 @@ class TakenError(FileExistsError):
     """Something has the name of a file that was to be new."""
 
 
-def _taken() -> TakenError:
+def taken() -> TakenError:
+    """Return the error that says so."""
     return TakenError(errno.EEXIST, "something has been put there since this run began")
 
 
@@ -157,7 +158,7 @@ def require_free(path: str) -> None:
         TakenError: if something is.
     """
     if os.path.lexists(path):
-        raise _taken()
+        raise taken()
 
 
 def _exclusive(path: str, flags: int) -> int:
@@ -177,23 +178,6 @@ def _lock(descriptor: int) -> None:
     except OSError:
         # Some network file systems have no locks: there, the files of the dead stay.
         return
-
-
-def write_whole(path: str, data: bytes, *, new: bool = False) -> None:
-    """Put *data* in the place of *path*, whole; if it is to be *new*, only where nothing is.
-
-    Raises:
-        TakenError: if it is to be new, and something has that name.
-        OSError, ValueError: if that fails; then nothing is left of it.
-    """
-    file = WholeFile(path, new=new)
-    try:
-        file.file.write(data)
-        file.finish()
-        file.place()
-    finally:
-        file.discard()
-    sync_folders([path])
 
 
 def sync_folders(paths: Iterable[str]) -> None:
