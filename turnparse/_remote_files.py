@@ -10,6 +10,7 @@ import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
 
 from turnparse._digests import Content
@@ -19,6 +20,16 @@ from turnparse._whole import WholeFile, taken
 
 BLOCK: Final = 1 << 23
 """Bytes asked for at a time: large against the way to a store and back, some tens of milliseconds."""
+
+S3: Final = ("s3", "s3a")
+PART_BYTES: Final = 1 << 24
+PARTS_AT_ONCE: Final = 4
+"""Bytes of a part of an upload, and how many are sent at a time: 64 MiB of memory, where s3fs would take 500."""
+MOST_PARTS: Final = 10_000
+"""How many parts S3 takes of one upload (Amazon S3 multipart upload limits)."""
+
+COMMITTING: Final = Lock()
+"""Held while a file is put into a repository: the Hub refuses one of two commits at a time."""
 
 
 class RemoteFile(io.RawIOBase):
@@ -181,7 +192,8 @@ class Upload:
         if scheme == "hf":
             tried(lambda: _commit(fs, here, inner))
         elif scheme in WHOLE_OR_NOT:
-            tried(lambda: fs.put_file(here, inner))
+            options = in_parts(Path(here).stat().st_size) if scheme in S3 else {}
+            tried(lambda: fs.put_file(here, inner, **options))
         else:
             folder, _, name = inner.rpartition("/")
             temporary = f"{folder}/.{name}.part"
@@ -213,10 +225,29 @@ def require_free(fs: Any, inner: str) -> None:
         raise taken()
 
 
+def in_parts(size: int) -> dict[str, int]:
+    """Return in what parts a file of *size* bytes is to be uploaded to S3: s3fs holds so many of them in memory as it sends at a time."""
+    return {"chunksize": max(PART_BYTES, -(-size // MOST_PARTS)), "max_concurrency": PARTS_AT_ONCE}
+
+
 def _commit(fs: Any, here: str, inner: str) -> None:
     """Put a file into a repository of the Hub. fsspec's own way would commit what it has when it is interrupted."""
-    from huggingface_hub import HfApi
+    with COMMITTING:
+        _commit_alone(fs, here, inner)
 
+
+def _commit_alone(fs: Any, here: str, inner: str) -> None:
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    if not are_progress_bars_disabled():
+        # They would be written into ours; who uses the Hub beside this keeps them.
+        disable_progress_bars()
+        try:
+            _commit_alone(fs, here, inner)
+        finally:
+            enable_progress_bars()
+        return
     found = fs.resolve_path(inner)
     api = HfApi(endpoint=fs.endpoint, token=fs.token)
     if hasattr(found, "bucket_id"):

@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-TRIES: Final = 6
+TRIES: Final = 5
 FIRST_WAIT = 0.5  # no constant to a type checker: tests make it short
-LONGEST_WAIT: Final = 16.0
-"""How often, and with how many seconds between, something is tried: some twenty seconds in all, which outlasts what passes, and is
-no long wait for what does not."""
+LONGEST_WAIT: Final = 8.0
+"""How often, and with how many seconds between, something is tried: some ten seconds in all, on top of what the libraries of S3
+and the Hub do themselves: it outlasts what passes, and is no long wait for what does not."""
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ def tried(call: Callable[[], T]) -> T:
     retrying = Retrying(
         retry=retry_if_exception(may_pass),
         stop=stop_after_attempt(TRIES),
-        wait=wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT),
+        wait=wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT, jitter=FIRST_WAIT),
         reraise=True,
     )
     try:
@@ -57,7 +57,8 @@ def may_pass(error: BaseException) -> bool:
     ) or not isinstance(error, Exception):
         return False
     response = getattr(error, "response", None)
-    status = getattr(error, "status", None) or getattr(response, "status_code", None)
+    told = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
+    status = getattr(error, "status", None) or getattr(response, "status_code", None) or told.get("HTTPStatusCode")
     if isinstance(status, int):
         # Too early, too many requests, or the server's own trouble (RFC 9110, sections 15.5 and 15.6).
         return status in (408, 425, 429) or status >= 500  # noqa: PLR2004
