@@ -128,11 +128,10 @@ class ArraySplitter:
         self._add(b"]")
         yield from self.feed(data, begin)
 
-    def finish(self) -> Iterator[Element | LongElement]:
-        """Yield what is left of an element when the text ends before the array does."""
+    def finish(self) -> Element | LongElement | None:
+        """Return what is left of an element when the text ends before the array does; None if there is nothing."""
         element = self._take()
-        if element[0]:
-            yield element
+        return element if element[0] else None
 
     def _add(self, text: bytes) -> None:
         """Add *text* to the element that is not whole yet; beyond the limit, to its size only."""
@@ -181,6 +180,17 @@ class ArraySplitter:
         self.line = line + bare.count(b"\n")
         self._parts = []
         return bare.rstrip(), line
+
+
+def is_sound(element: Element | LongElement) -> bool:
+    """Tell whether an element is JSON, as far as is known of one that is too long."""
+    import orjson
+
+    try:
+        orjson.loads(element[0])
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 class Mender:
