@@ -42,12 +42,14 @@ from turnparse._summary import Summary
 from turnparse._version import __version__
 
 if TYPE_CHECKING:
+    from turnparse._converter import Converter
     from turnparse._table import TableResult, convert_table
 
 __all__ = [
     "CODES",
     "ArgumentError",
     "Code",
+    "Converter",
     "DamagedError",
     "Diagnostic",
     "Dialect",
@@ -84,6 +86,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load what needs Arrow when it is first asked for: importing the package stays light."""
+    if name == "Converter":
+        from turnparse._converter import Converter
+
+        return Converter
     if name in {"TableResult", "convert_table"}:
         from turnparse import _table
 

@@ -120,7 +120,7 @@ class Layout:
     def of_rows(cls, converter: BatchConverter, judged: Judged) -> Layout:
         """Return the layout that the rows of a batch ask for which came from JSON."""
         values: dict[str, list[Any]] = {}
-        for kept in _kept(converter, judged, _order(judged)):
+        for kept in _kept(converter, judged, order_of(judged)):
             for name, value in kept.items():
                 values.setdefault(name, []).append(value)
         metadata = converter.has_metadata(judged.batch.schema.names) or any(
@@ -163,7 +163,7 @@ def arrow_rows(converter: BatchConverter, judged: Judged, layout: Layout, place:
         The rows as they are judged then, and the batches.
     """
     judged = judged.without(_misfits(converter, judged, layout))
-    order = _order(judged)
+    order = order_of(judged)
     if not len(order):
         return judged, []
     job = converter.job
@@ -183,12 +183,10 @@ def arrow_rows(converter: BatchConverter, judged: Judged, layout: Layout, place:
             begin += len(population.parts)
     if len(job.target.records) > 1:
         # The records of a row come one behind the other.
-        pieces = _gathered(batches, source[:, order].T.ravel())
+        pieces = gathered(batches, source[:, order].T.ravel())
         order = np.repeat(order, len(job.target.records))
     else:
-        pieces = (
-            batches if len(batches) == 1 and len(batches[0]) == len(order) else _gathered(batches, source[0, order])
-        )
+        pieces = batches if len(batches) == 1 and len(batches[0]) == len(order) else gathered(batches, source[0, order])
     more = _more_columns(converter, judged, layout, order, place)
     return judged, _widened(pieces, more, layout.schema) if more else pieces
 
@@ -256,7 +254,7 @@ def _metadata(layout: Layout) -> Sequence[str]:
     return list(METADATA_TYPES) if layout.metadata else []
 
 
-def _order(judged: Judged) -> Places:
+def order_of(judged: Judged) -> Places:
     """Return the rows that are written, ascending."""
     rows = judged.finished
     rows[judged.written] = True
@@ -290,7 +288,7 @@ def _misfits(converter: BatchConverter, judged: Judged, layout: Layout) -> dict[
             index for index, item in zip(judged.written, judged.items, strict=True) if isinstance(item, RedTeamAttempt)
         ]
         if converter.has_metadata(judged.batch.schema.names):
-            attempts = _order(judged).tolist()
+            attempts = order_of(judged).tolist()
         misfits |= {index: _misfit("no metadata of attempts", "it") for index in attempts}
     types = layout.kept | (METADATA_TYPES if layout.metadata else {})
     if layout.metadata:
@@ -302,7 +300,7 @@ def _misfits(converter: BatchConverter, judged: Judged, layout: Layout) -> dict[
         return misfits
     # To ask a schema for its names makes a list of them each time.
     names = frozenset(layout.schema.names)
-    order = _order(judged)
+    order = order_of(judged)
     for index, kept in zip(order.tolist(), _kept(converter, judged, order), strict=True):
         for name, value in kept.items():
             if name in names and name not in types:
@@ -322,29 +320,65 @@ def _misfit(expected: str, found: str) -> Judgement:
 
 def _more_columns(converter: BatchConverter, judged: Judged, layout: Layout, order: Places, place: Place) -> list[Any]:
     """Return the columns beside the target's, of the rows *order*: what travels along, and where they were read."""
-    batch = judged.batch
     columns: list[Any] = []
     if layout.kept and judged.originals is not None:
         kept = _kept(converter, judged, order)
         columns = [column_of([row.get(name) for row in kept], kind) for name, kind in layout.kept.items()]
     elif layout.kept:
-        there = batch.select([name for name in layout.kept if name in batch.schema.names]).take(pa.array(order))
-        for name, kind in layout.kept.items():
-            column = there.column(name) if name in there.schema.names else pa.nulls(len(order), arrow_type(kind))
-            if converter.is_mixed(batch.schema.names):
-                column = _where_kept(converter, judged, name, order, column)
-            if kind == JSON_TEXT:
-                rows = rows_of(pa.RecordBatch.from_arrays([column], names=[name]))
-                column = column_of([row[name] for row in rows], kind)
-            columns.append(column if column.type == arrow_type(kind) else column.cast(kind))
+        columns = _kept_columns(converter, judged, layout, order)
     if converter.job.provenance:
         columns += place.columns(order)
     return columns
 
 
+def _kept_columns(converter: BatchConverter, judged: Judged, layout: Layout, rows: Places) -> list[Any]:
+    """Return what travels along of *rows*, written or set aside, of a batch that was no JSON."""
+    batch = judged.batch
+    columns = []
+    there = batch.select([name for name in layout.kept if name in batch.schema.names]).take(pa.array(rows))
+    for name, kind in layout.kept.items():
+        column = there.column(name) if name in there.schema.names else pa.nulls(len(rows), arrow_type(kind))
+        if converter.is_mixed(batch.schema.names):
+            column = _where_kept(converter, judged, name, rows, column)
+        if kind == JSON_TEXT:
+            found = rows_of(pa.RecordBatch.from_arrays([column], names=[name]))
+            column = column_of([row[name] for row in found], kind)
+        columns.append(column if column.type == arrow_type(kind) else column.cast(kind))
+    return columns
+
+
+def with_set_aside(
+    converter: BatchConverter, judged: Judged, written: list[Any], layout: Layout, *, name: str, reasons: Any
+) -> list[Any]:
+    """Return all rows of a batch that was no JSON, in order: those that are written and those that are set aside.
+
+    Args:
+        converter: what judged the rows.
+        judged: the rows, as `arrow_rows` returned them.
+        written: their batches, likewise.
+        layout: their columns. Of a row that is set aside only what travels along is there, all others are null.
+        name: of one more column.
+        reasons: what that holds of the rows that are set aside, a `pyarrow.Array`; of the others null.
+    """
+    schema = layout.schema.append(pa.field(name, reasons.type))
+    pieces = [
+        pa.RecordBatch.from_arrays([*piece.columns, pa.nulls(len(piece), reasons.type)], schema=schema)
+        for piece in written
+    ]
+    if not len(reasons):
+        return pieces
+    rows = np.array([one.index for one in judged.refused], np.int64)
+    kept = dict(zip(layout.kept, _kept_columns(converter, judged, layout, rows), strict=True))
+    columns = [kept.get(field.name, pa.nulls(len(rows), field.type)) for field in layout.schema]
+    pieces.append(pa.RecordBatch.from_arrays([*columns, reasons], schema=schema))
+    order = np.repeat(order_of(judged), len(converter.job.target.records))
+    return gathered(pieces, np.argsort(np.concatenate([order, rows]), kind="stable"))
+
+
 def _where_kept(converter: BatchConverter, judged: Judged, name: str, order: Places, column: Any) -> Any:
     """Return *column* with null where the row read it: in a table of several kinds each kind reads its own columns."""
-    items = dict(zip(judged.written, judged.items, strict=True))
+    items = {one.index: one.judgement.item for one in judged.refused}
+    items |= dict(zip(judged.written, judged.items, strict=True))
     rows = zip(judged.batch.take(pa.array(order)).to_pylist(), order.tolist(), strict=True)
     kept = [name in converter.job.kept(row, items[index]) for row, index in rows]
     return pc.if_else(pa.array(kept, pa.bool_()), column, pa.nulls(len(column), column.type))
@@ -360,7 +394,7 @@ def _widened(pieces: list[Any], columns: list[Any], schema: Any) -> list[Any]:
     return result
 
 
-def _gathered(batches: list[Any], source: Any) -> list[Any]:
+def gathered(batches: list[Any], source: Any) -> list[Any]:
     """Return the rows *source*, counted through *batches*, as record batches: as slices, or, if these are short, copied."""
     cuts = np.flatnonzero(np.diff(source) != 1) + 1
     edges = [0, *cuts.tolist(), len(source)]

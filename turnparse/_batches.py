@@ -367,10 +367,9 @@ def _text(column: Any) -> Any:
     return None
 
 
-def warn_if_slow(converter: BatchConverter) -> None:
-    """Say so, once, if the columns reader cannot serve a dialect."""
+def warn_if_slow(converter: BatchConverter, calls: int = 1) -> None:
+    """Say so, once, if the columns reader cannot serve a dialect, to the caller that so many *calls* lie between."""
     job = converter.job
     if not converter.by_columns and job.diagnostics != "all" and job.back is None:
         msg = f"the dialect {escape(job.dialect.name)} is not flat: its rows are read one by one"
-        # The caller of the public call that called this.
-        warnings.warn(msg, RuntimeWarning, stacklevel=3)
+        warnings.warn(msg, RuntimeWarning, stacklevel=2 + calls)

@@ -188,8 +188,8 @@ class Job:
         """Return the columns that a row of *kind* is written to."""
         return self.target.written(kind).union(PROVENANCE if self.provenance else ())
 
-    def kept(self, row: Mapping[str, Any], item: Item) -> dict[str, Any]:
-        """Return the columns of *row*, which is *item*, that travel along: all that were not read."""
+    def kept(self, row: Mapping[str, Any], item: Item | None) -> dict[str, Any]:
+        """Return the columns of *row*, which is *item* if it could be read, that travel along: all that were not read."""
         if not self.keep_columns:
             return {}
         if isinstance(item, RedTeamAttempt) and self.target.metadata:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import attrs
@@ -16,7 +17,7 @@ from turnparse._dialect import DEFAULT, Dialect
 from turnparse._errors import ArgumentError, escape
 from turnparse._job import Job
 from turnparse._json_values import as_json
-from turnparse._judged import Refused
+from turnparse._judged import Judged
 from turnparse._model import Diagnostics
 from turnparse._near_labels import NearMisses
 from turnparse._summary import Summary
@@ -105,17 +106,29 @@ def convert_table(
     )  # fmt: skip
     converter = BatchConverter(job)
     warn_if_slow(converter)
+    with told_if_invalid():
+        return converted(converter, plain_table(table))
+
+
+@contextmanager
+def told_if_invalid() -> Iterator[None]:
+    """Tell of data that Arrow finds invalid as the caller's mistake.
+
+    Raises:
+        ArgumentError: in place of `pyarrow.ArrowInvalid`.
+    """
     try:
-        return converted(converter, _table(table))
+        yield
     except pa.ArrowInvalid as error:
         raise ArgumentError(f"expected a valid Arrow table, found: {escape(str(error), 200)}") from None
 
 
-def _table(table: Any) -> Any:
+def plain_table(table: Any) -> Any:
     """Return *table* as a `pyarrow.Table` of types that Arrow's functions know.
 
     Raises:
-        pyarrow.ArrowInvalid: if it is not valid, but for texts of the columns that `converted` checks batch by batch.
+        ArgumentError: if it is no table, or has two columns of one name.
+        pyarrow.ArrowInvalid: if it is not valid, but for texts of the columns that `pieces` checks batch by batch.
     """
     if isinstance(table, pa.RecordBatch):
         table = pa.Table.from_batches([table])
@@ -152,40 +165,62 @@ def _check(batch: Any, converter: BatchConverter) -> None:
             column.validate(full=True)
 
 
-def converted(converter: BatchConverter, table: Any) -> TableResult:
-    """Return what *table*, a `pyarrow.Table`, becomes."""
-    pieces: list[Any] = []
-    refused: list[dict[str, Any]] = []
-    summary = Summary()
-    near = NearMisses()
-    regular = done = 0
-    layout = Layout.of_columns(converter, table.schema)
+@attrs.frozen
+class Piece:
+    """A batch of a table, converted.
+
+    Attributes:
+        judged: its rows.
+        rows: those that are written, as `pyarrow.RecordBatch`es.
+        done: how many rows of the table come before it.
+    """
+
+    judged: Judged
+    rows: list[Any]
+    done: int
+
+    def refused(self) -> list[dict[str, Any]]:
+        """Return the records of the rows that are set aside."""
+        refused = self.judged.refused
+        if not refused:
+            return []
+        raw = rows_of(self.judged.batch.take(pa.array([one.index for one in refused])))
+        return [
+            {
+                "row": self.done + one.index,
+                "codes": one.judgement.codes,
+                "message": one.judgement.message,
+                "raw": orjson.dumps(row, default=as_json).decode(),
+            }
+            for one, row in zip(refused, raw, strict=True)
+        ]
+
+
+def pieces(converter: BatchConverter, table: Any, layout: Layout) -> Iterator[Piece]:
+    """Yield what the batches of a `plain_table` become, as rows of *layout*."""
+    done = 0
     rows_at_once = max(1, BATCH_BYTES * len(table) // max(1, table.nbytes))
     for batch in table.to_batches(max_chunksize=rows_at_once):
         _check(batch, converter)
         judged, rows = arrow_rows(converter, converter.judge(batch, check=True), layout, Place("", None, done))
-        pieces += rows
-        refused += _refused(batch, judged.refused, done)
-        summary.add(judged.settled(len(converter.job.target.records)))
-        near.take(judged.near)
-        regular += int(judged.finished.sum())
+        yield Piece(judged, rows, done)
         done += len(batch)
+
+
+def converted(converter: BatchConverter, table: Any) -> TableResult:
+    """Return what a `plain_table` becomes."""
+    rows: list[Any] = []
+    refused: list[dict[str, Any]] = []
+    summary = Summary()
+    near = NearMisses()
+    regular = 0
+    layout = Layout.of_columns(converter, table.schema)
+    for piece in pieces(converter, table, layout):
+        rows += piece.rows
+        refused += piece.refused()
+        summary.add(piece.judged.settled(len(converter.job.target.records)))
+        near.take(piece.judged.near)
+        regular += int(piece.judged.finished.sum())
     summary.near_labels = converter.hint(summary, near)
-    rows = pa.Table.from_batches(pieces, schema=layout.schema)
-    return TableResult(rows, pa.Table.from_pylist(refused, schema=SET_ASIDE), summary, regular)
-
-
-def _refused(batch: Any, refused: list[Refused], done: int) -> list[dict[str, Any]]:
-    """Return the records of rows of *batch* that were set aside, when *done* rows of the table come before it."""
-    if not refused:
-        return []
-    raw = rows_of(batch.take(pa.array([one.index for one in refused])))
-    return [
-        {
-            "row": done + one.index,
-            "codes": one.judgement.codes,
-            "message": one.judgement.message,
-            "raw": orjson.dumps(row, default=as_json).decode(),
-        }
-        for one, row in zip(refused, raw, strict=True)
-    ]
+    written = pa.Table.from_batches(rows, schema=layout.schema)
+    return TableResult(written, pa.Table.from_pylist(refused, schema=SET_ASIDE), summary, regular)
