@@ -17,6 +17,7 @@ from turnparse._cells import LOSSES
 from turnparse._codes import CODES, PRESETS
 from turnparse._convert import convert as convert_sources
 from turnparse._dialect import DEFAULT, Dialect, resolve, shipped_names
+from turnparse._engines import ENGINES
 from turnparse._errors import DialectError, IncompleteError, OptionError, SourceError, TurnparseError, escape
 from turnparse._limits import MAX_EXPANSION, MAX_ROW_BYTES
 from turnparse._markers import ROLES
@@ -168,6 +169,14 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     metavar="N",
     help="Threads that convert; the output is the same.  [default: one a core]",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default="local",
+    show_default=True,
+    help="What does the work: the threads of this machine, or tasks of Ray, one a source.",
+)
+@click.option("--ray-address", metavar="ADDR", help="A Ray cluster.  [default: RAY_ADDRESS, or one started here]")
 @click.option(
     "--preset", type=click.Choice(PRESETS), default="default", show_default=True, help="See `turnparse codes`."
 )

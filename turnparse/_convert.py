@@ -11,6 +11,7 @@ from typing import Final
 import attrs
 
 from turnparse._dialect import DEFAULT, Dialect
+from turnparse._engines import engine_named, require_engine
 from turnparse._errors import IncompleteError, OptionError, require_callable
 from turnparse._job import Job
 from turnparse._limits import Limits
@@ -57,6 +58,8 @@ def convert(
     provenance: bool = False,
     format: str | None = None,  # noqa: A002  # what everybody calls it
     workers: int | None = None,
+    engine: str = "local",
+    ray_address: str | None = None,
     set_aside: str | os.PathLike[str] | None = None,
     summary: str | os.PathLike[str] | None = None,
     force: bool = False,
@@ -95,6 +98,10 @@ def convert(
         format: what is written into a folder: ``"jsonl"`` if not named, ``"jsonl.gz"``, ``"jsonl.zst"``,
             ``"parquet"`` or ``"arrow"``.
         workers: how many threads convert; as many as there are cores if not named. The output is the same, byte by byte.
+        engine: what does the work: ``"local"``, the threads of this machine, or ``"ray"``, tasks of Ray, one for each source; then
+            *output* is a folder, workers have turnparse in the same version, and see the same files. The output is the same.
+        ray_address: the Ray cluster, as for ``ray.init``; by default that which ``RAY_ADDRESS`` names, or one that is
+            started here, on loopback only, and ends with the run.
         set_aside: the file for rows set aside; by default *output* and ``.set-aside.jsonl``. Made only when needed.
             Where *output* is a folder each output has its own, there or in the folder named here.
         summary: a file for the summary as JSON, or None.
@@ -143,19 +150,26 @@ def convert(
     tasks = tasks_of(shards_of(sources), output, set_aside, format, new=new)
     told = manifest_path(tasks, output) if manifest else None
     written = _checked_files(job.target, tasks, counted, told, new=new)
+    require_engine(engine, ray_address, tasks)
     # Arrow and NumPy take a while to load: a mistake in the call is told before that.
     from turnparse._batches import BatchConverter, warn_if_slow
     from turnparse._manifest import Manifest, options_digest
     from turnparse._run import run
+    from turnparse._unit import Unit
 
     record = (
         None if told is None else Manifest(told, options_digest(job, attrs.asdict(limits)), replace=force or resume)
     )
+    runner = engine_named(engine, ray_address, None if workers is None else threads, threads)
     converter = BatchConverter(job)
     warn_if_slow(converter)
+    units = [
+        Unit(task, limits, record.known(task) if record is not None and resume else None, record is not None)
+        for task in tasks
+    ]
     try:
-        counts, failures = run(converter, tasks, threads, _locked(on_bytes), limits, manifest=record, resume=resume)
-        write_side_files(job.target, [task.out.name for task in tasks if task.out.committed], new=new)
+        counts, failures, there = run(converter, units, runner, _locked(on_bytes), record)
+        write_side_files(job.target, there, new=new)
         if counted is not None:
             _write_summary(counted, counts, new=new)
         if record is not None:

@@ -133,12 +133,10 @@ class Manifest:
                     entries[path] = entry
         return entries
 
-    def done(self, task: Task, check: Callable[[], object]) -> Summary | None:
-        """Return the counts of *task*, if an earlier run has done it and nothing has changed since; else None.
+    def known(self, task: Task) -> Entry | None:
+        """Return what an earlier run has told of the output of *task*, if it was made of the same sources in the same way; else None.
 
-        Args:
-            task: what is to be done.
-            check: called now and then; what it raises stops this.
+        Whether it still `holds` is another question: to answer it, all is read.
         """
         entry = self._entries.get(self._inner(task.out.name))
         if entry is None or (entry.version, entry.options) != (__version__, self._options):
@@ -149,33 +147,25 @@ class Manifest:
             return None
         if [file.path for file in entry.sources] != list(map(_printable, paths)):
             return None
-        pairs = [(task.out.name, entry.output), *zip(paths, entry.sources, strict=True)]
-        if entry.set_aside is not None:
-            if task.aside is None or self._inner(task.aside.name) != entry.set_aside.path:
-                return None
-            pairs.append((task.aside.name, entry.set_aside))
-        elif task.aside is not None and store_of(task.aside.name).exists(task.aside.name):
+        if entry.set_aside is not None and (task.aside is None or self._inner(task.aside.name) != entry.set_aside.path):
             return None
-        # All sizes come first: most changes show there, and cost nothing to see.
-        if not all(_has_size(path, file.size) for path, file in pairs):
-            return None
-        if not all(_has_content(path, file, check) for path, file in pairs):
-            return None
-        return entry.counts
+        return entry
 
-    def record(self, task: Task, sources: list[Content] | None, counts: Summary) -> None:
+    def record(
+        self, task: Task, sources: list[Content] | None, output: Content | None, aside: Content | None, counts: Summary
+    ) -> None:
         """Take an output that is in its place.
 
         Args:
             task: what was done.
             sources: what its sources hold; None if one could not be read to its end, so that it is to be done again.
+            output: what the output holds; None if that is not known.
+            aside: what the file for rows set aside holds; None if there is none.
             counts: what became of the rows.
 
         Raises:
             OutputError: if the manifest cannot be written.
         """
-        output = task.out.content
-        aside = None if task.aside is None else task.aside.content
         path = self._inner(task.out.name)
         with self._lock:
             self._changed = True
@@ -218,6 +208,26 @@ class Manifest:
     def _inner(self, path: str) -> str:
         """Return *path* as it is seen from the manifest."""
         return _printable(inside(path, self._folder))
+
+
+def holds(entry: Entry, task: Task, check: Callable[[], object]) -> bool:
+    """Tell whether what *entry* tells of the output of *task* is still so: its sources and outputs hold what they held.
+
+    Args:
+        entry: what the manifest has.
+        task: the output with its sources.
+        check: called now and then; what it raises stops this.
+    """
+    pairs = [(task.out.name, entry.output)]
+    pairs += zip((shard.path for shard in task.shards), entry.sources, strict=True)
+    if task.aside is not None and entry.set_aside is not None:
+        pairs.append((task.aside.name, entry.set_aside))
+    elif task.aside is not None and store_of(task.aside.name).exists(task.aside.name):
+        return False
+    # All sizes come first: most changes show there, and cost nothing to see.
+    return all(_has_size(path, file.size) for path, file in pairs) and all(
+        _has_content(path, file, check) for path, file in pairs
+    )
 
 
 def _printable(path: str) -> str:
