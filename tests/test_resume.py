@@ -559,13 +559,13 @@ class _Runs(RuleBasedStateMachine):
                 stray.write_bytes(b"stray\n")
         self.settled = False
 
-    @rule(step=st.integers(0, 60), force=st.booleans(), workers=st.sampled_from([1, 2]))
-    def is_killed(self, step: int, *, force: bool, workers: int) -> None:
-        """Kill a run at one of its steps, if it is not done before."""
+    @rule(step=st.integers(0, 60), force=st.booleans())
+    def is_killed(self, step: int, *, force: bool) -> None:
+        """Kill a run at one of its steps, if it is not done before; of two threads nobody knows which comes to one first."""
         with pytest.MonkeyPatch.context() as patch:
             _Faults(step, patch)
             try:
-                self.run(self.folder / "out", workers, **{"force" if force else "resume": True})
+                self.run(self.folder / "out", 1, **{"force" if force else "resume": True})
             except _KilledError:
                 self.settled = False
 
