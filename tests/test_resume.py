@@ -188,6 +188,28 @@ def test_a_manifest_is_left_out_where_it_is_not_wanted(tmp_path: Path) -> None:
         turnparse.convert(tmp_path / "in", f"{tmp_path}/out/", resume=True, manifest=False)
 
 
+@pytest.mark.parametrize("output", ["o.jsonl", "out/"])
+def test_there_is_no_manifest_that_tells_nothing(tmp_path: Path, output: str) -> None:
+    """Where no output is done a run leaves no manifest: not after a fault, nor of an output that is to be done again."""
+    source = tmp_path / "a.jsonl"
+    source.write_bytes(as_lines(talks(9)))
+    call: dict[str, Any] = {"sources": source, "output": f"{tmp_path}/{output}", "to": "messages", "resume": True}
+    manifest = tmp_path / "out" / MANIFEST if output == "out/" else tmp_path / "o.jsonl.manifest.json"
+
+    def change(_: int) -> None:
+        source.write_bytes(source.read_bytes() + b"\n")
+
+    with pytest.raises(turnparse.IncompleteError, match="found it changed"):
+        turnparse.convert(**call, on_bytes=change)
+    assert set(all_in(tmp_path)) == {"a.jsonl"}
+    turnparse.convert(**call)
+    assert manifest.exists()
+    source.write_bytes(b"[" + b",".join(as_lines(talks(2)).splitlines()))
+    with pytest.raises(turnparse.IncompleteError, match="no end"):
+        turnparse.convert(**call)
+    assert not manifest.exists()
+
+
 def test_manifests_are_no_sources(tmp_path: Path) -> None:
     """A folder of outputs is a source without its manifests, named or found by a pattern; a file so named is one."""
     made(tmp_path)
@@ -278,6 +300,100 @@ def test_what_has_changed_is_done_again(tmp_path: Path, name: str) -> None:
     assert all_in(tmp_path / "out") == resumed
     outputs = {path.split(".")[0] for path in anew}
     assert outputs == ({"0", "1", "2"} if options or name == "no manifest" else {"1"})
+
+
+GONE: dict[str, tuple[str, dict[str, Any]]] = {
+    "a folder": ("in", {}),
+    "a folder with a slash": ("in/", {}),
+    "a folder by its whole path": ("{}/in", {}),
+    "a pattern": ("in/*.jsonl", {}),
+    "a pattern of folders": ("i?/[0-9]*", {}),
+    "a table": ("in", {"format": "parquet"}),
+    "rows set aside elsewhere": ("in", {"set_aside": "aside/"}),
+    "a file beside each": ("in", {"to": "axolotl-user-defined"}),
+    "a file beside all": ("in", {"to": "llama-factory-sharegpt"}),
+}
+
+
+@pytest.mark.parametrize("name", list(GONE))
+def test_an_output_of_a_source_that_has_gone_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Where a source has gone from what is converted, its output goes, with all that belongs to it, and the caller is told."""
+    source, options = GONE[name]
+    call: dict[str, Any] = {"sources": source.format(tmp_path), "output": "out/", "to": "messages"} | options
+    made(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    turnparse.convert(**call)
+    (tmp_path / "in" / "1.jsonl").unlink()
+    with pytest.warns(RuntimeWarning, match=r"^out/(in/)?1\.[a-z]+ removed"):
+        turnparse.convert(**call, resume=True)
+    resumed = all_in(tmp_path)
+    shutil.rmtree(tmp_path / "out")
+    shutil.rmtree(tmp_path / "aside", ignore_errors=True)
+    turnparse.convert(**call)
+
+    assert all_in(tmp_path) == resumed
+
+
+KEPT: dict[str, tuple[list[Callable[[Path], object]], dict[str, Any]]] = {
+    "the source is there, and others are converted": ([], {"sources": ["in/0.jsonl", "in/2.jsonl"]}),
+    "it was no source of this folder": ([lambda f: (f / "in").rename(f / "old")], {"sources": "new"}),
+    "it was named": ([lambda f: _gone(f)], {"sources": ["in/0.jsonl", "in/2.jsonl"]}),
+    "the pattern is another": ([lambda f: _gone(f)], {"sources": "in/[02]*"}),
+    "the output was changed": ([lambda f: _gone(f), lambda f: _edited(f / "out" / "1.jsonl")], {}),
+    "rows set aside were changed": (
+        [lambda f: _gone(f), lambda f: _edited(f / "out" / "1.jsonl.set-aside.jsonl")],
+        {},
+    ),
+    "it is not resumed": ([lambda f: _gone(f)], {"resume": False, "force": True}),
+    "the manifest names another file": (
+        [lambda f: _gone(f), lambda f: _told(f, _renamed), lambda f: (f / "precious.jsonl").write_bytes(b"x")],
+        {},
+    ),
+}
+
+
+def _gone(folder: Path) -> None:
+    (folder / "in" / "1.jsonl").unlink()
+
+
+def _renamed(entries: dict[str, Any]) -> None:
+    entry = entries.pop("1.jsonl")
+    file = {"path": "../precious.jsonl", "size": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
+    for source in ("in/../precious.jsonl", "in/1.jsonl"):
+        entries[source] = entry | {"output": file, "sources": [entry["sources"][0] | {"path": source}]}
+
+
+@pytest.mark.parametrize("name", list(KEPT))
+def test_no_other_output_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """What this call would not have made, or somebody has changed, stays where it is, as do files that a manifest made up."""
+    changes, options = KEPT[name]
+    made(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree("in", "new")
+    (tmp_path / "new" / "1.jsonl").unlink()
+    turnparse.convert("in", "out/", to="messages")
+    for change in changes:
+        change(tmp_path)
+    before = all_in(tmp_path)
+    call: dict[str, Any] = {"sources": "in", "output": "out/", "to": "messages", "resume": True}
+    turnparse.convert(**call | options)
+
+    assert before.keys() <= all_in(tmp_path).keys()
+
+
+def test_what_was_removed_is_told_with_the_errors(tmp_path: Path) -> None:
+    """The command notes what it removed even where it has an error to tell as well."""
+    made(tmp_path)
+    command = [sys.executable, "-m", "turnparse", "convert", "in", "--to", "messages", "-o", "out/", "--resume"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    for number in range(2):
+        (tmp_path / "in" / f"{number}.jsonl").unlink()
+    (tmp_path / "in" / "3.jsonl").write_bytes(b"[")
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert "note: out/0.jsonl and 1 more removed" in done.stderr
+    assert "no end" in done.stderr
 
 
 def test_a_source_that_was_damaged_is_read_again(tmp_path: Path) -> None:
@@ -573,6 +689,17 @@ class _Runs(RuleBasedStateMachine):
     def resume(self, workers: int) -> None:
         """Go on where the other runs stopped: what that makes is what a new run makes."""
         self.compare(workers, resume=True)
+
+    @precondition(lambda self: self.settled)
+    @rule(name=st.sampled_from("abc"), workers=st.sampled_from([1, 2]))
+    def remove_a_source(self, name: str, workers: int) -> None:
+        """Take a source away: with it goes what was made of it."""
+        source = self.folder / "in" / f"{name}.jsonl"
+        if source.exists() and len(os.listdir(source.parent)) > 1:  # noqa: PTH208
+            source.unlink()
+            with pytest.warns(RuntimeWarning, match="removed"):
+                self.run(self.folder / "out", workers, resume=True)
+            self.compare(workers, resume=True)
 
     @rule()
     def force(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from threading import Lock
 from time import monotonic
@@ -14,6 +14,8 @@ import attrs
 from turnparse._digests import Content, content_of
 from turnparse._errors import OptionError, escape
 from turnparse._job import Job
+from turnparse._near_labels import NearMisses
+from turnparse._outcome import Outcome
 from turnparse._sinks import STDOUT, failure
 from turnparse._sources import STDIN
 from turnparse._stores import folder_of, inside, joined, store_of, write_whole
@@ -61,6 +63,7 @@ class Entry:
         output: what was written.
         set_aside: the rows set aside; None if there were none, or nowhere to write them.
         counts: what became of the rows.
+        near: what may be meant as labels in rows without turns, so that a resumed run can tell what an undisturbed one would.
     """
 
     version: str
@@ -69,6 +72,7 @@ class Entry:
     output: File
     set_aside: File | None
     counts: Summary
+    near: NearMisses
 
 
 def options_digest(job: Job, limits: Mapping[str, object]) -> str:
@@ -86,7 +90,8 @@ def options_digest(job: Job, limits: Mapping[str, object]) -> str:
 class Manifest:
     """The manifest of a run.
 
-    It is written after each output, unless that would take a good part of the time, and when the run ends.
+    It is written after each output, unless that would take a good part of the time, and when the run ends. Where it has
+    nothing to tell, as when the only source could not be read, there is none: to resume from, that is the same.
 
     Args:
         path: where it is.
@@ -151,17 +156,34 @@ class Manifest:
             return None
         return entry
 
-    def record(
-        self, task: Task, sources: list[Content] | None, output: Content | None, aside: Content | None, counts: Summary
-    ) -> None:
+    def others(self, tasks: Iterable[Task]) -> list[Entry]:
+        """Return what is told of outputs that are those of none of *tasks*."""
+        own = {self._inner(task.out.name) for task in tasks}
+        return [entry for entry in self._entries.values() if entry.output.path not in own]
+
+    def made(self, task: Task, entry: Entry) -> bool:
+        """Tell whether *entry* is of the outputs of *task*, and these are there as they were written then."""
+        files = [(task.out.name, entry.output)]
+        if task.aside is not None and entry.set_aside is not None and store_of(task.aside.name).exists(task.aside.name):
+            files.append((task.aside.name, entry.set_aside))
+        return all(
+            self._inner(path) == file.path and _has_size(path, file.size) and _has_content(path, file, lambda: None)
+            for path, file in files
+        )
+
+    def forget(self, entry: Entry) -> None:
+        """Tell no more of an output."""
+        with self._lock:
+            self._changed = True
+            self._entries.pop(entry.output.path, None)
+
+    def record(self, task: Task, outcome: Outcome) -> None:
         """Take an output that is in its place.
 
         Args:
             task: what was done.
-            sources: what its sources hold; None if one could not be read to its end, so that it is to be done again.
-            output: what the output holds; None if that is not known.
-            aside: what the file for rows set aside holds; None if there is none.
-            counts: what became of the rows.
+            outcome: what became of it. If a source could not be read to its end nothing is told of it, so that it is
+                done again.
 
         Raises:
             OutputError: if the manifest cannot be written.
@@ -170,15 +192,18 @@ class Manifest:
         with self._lock:
             self._changed = True
             self._entries.pop(path, None)
-            if sources is not None and output is not None:
+            if outcome.sources is not None and outcome.output is not None:
                 files = [
                     File.of(_printable(shard.path), content)
-                    for shard, content in zip(task.shards, sources, strict=True)
+                    for shard, content in zip(task.shards, outcome.sources, strict=True)
                 ]
                 refused = None
-                if task.aside is not None and aside is not None:
-                    refused = File.of(self._inner(task.aside.name), aside)
-                self._entries[path] = Entry(__version__, self._options, files, File.of(path, output), refused, counts)
+                if task.aside is not None and outcome.set_aside is not None:
+                    refused = File.of(self._inner(task.aside.name), outcome.set_aside)
+                written = File.of(path, outcome.output)
+                self._entries[path] = Entry(
+                    __version__, self._options, files, written, refused, outcome.counts, outcome.near.common()
+                )
             if monotonic() >= self._rest_until:
                 self._write()
 
@@ -199,7 +224,10 @@ class Manifest:
         options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
         entries = {path: attrs.asdict(entry) for path, entry in self._entries.items()}
         try:
-            write_whole(self._path, orjson.dumps({KEY: entries}, option=options))
+            if entries:
+                write_whole(self._path, orjson.dumps({KEY: entries}, option=options))
+            else:
+                store_of(self._path).remove(self._path)
         except (OSError, ValueError) as error:
             raise failure(error, self._path, "the manifest") from None
         self._changed = False

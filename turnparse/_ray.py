@@ -6,7 +6,7 @@ import logging
 import os
 import pickle
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import chdir, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -15,11 +15,12 @@ from typing import Any, Final
 from turnparse._batches import BatchConverter
 from turnparse._errors import FaultError, OptionError, TurnparseError, escape
 from turnparse._near_labels import NearMisses
+from turnparse._outcome import Outcome
 from turnparse._stores import remove_orphans
 from turnparse._streams import reason
 from turnparse._summary import Summary
 from turnparse._tasks import files_written
-from turnparse._unit import Outcome, Unit, do
+from turnparse._unit import Unit, do
 from turnparse._urls import redacted
 from turnparse._version import __version__
 
@@ -69,7 +70,7 @@ class Ray:
 
     def outcomes(
         self, converter: BatchConverter, units: list[Unit], on_bytes: Callable[[int], object] | None
-    ) -> Iterator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, Outcome], None, None]:
         """Do *units* as tasks; one whose worker died is begun anew. See `turnparse._run.Engine`."""
         ray = self._ray
         with self._connected():

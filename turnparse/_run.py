@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import closing, suppress
 from threading import Event
 from typing import Protocol
 
@@ -12,8 +12,9 @@ from turnparse._batches import BatchConverter
 from turnparse._errors import OutputError, SourceError
 from turnparse._manifest import Manifest
 from turnparse._near_labels import NearMisses
+from turnparse._outcome import Outcome
 from turnparse._summary import Summary
-from turnparse._unit import Outcome, Unit, do
+from turnparse._unit import Unit, do
 
 
 class Engine(Protocol):
@@ -21,7 +22,7 @@ class Engine(Protocol):
 
     def outcomes(
         self, converter: BatchConverter, units: list[Unit], on_bytes: Callable[[int], object] | None
-    ) -> Iterator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, Outcome], None, None]:
         """Yield what became of each of *units*, with its place among them, in any order.
 
         Args:
@@ -60,11 +61,12 @@ def run(
     """
     found: dict[int, Outcome] = {}
     try:
-        for place, outcome in engine.outcomes(converter, units, on_bytes):
-            found[place] = outcome
-            if manifest is not None and outcome.output is not None:
-                sources = None if outcome.failures else outcome.sources
-                manifest.record(units[place].task, sources, outcome.output, outcome.set_aside, outcome.counts)
+        # It is closed at once if what is told of an outcome fails, or a signal comes then: all that is under way stops.
+        with closing(engine.outcomes(converter, units, on_bytes)) as outcomes_so_far:
+            for place, outcome in outcomes_so_far:
+                found[place] = outcome
+                if manifest is not None and outcome.output is not None:
+                    manifest.record(units[place].task, outcome)
     except BaseException:
         if manifest is not None:
             # Why it ends is to be told, rather than that this failed too.
@@ -101,7 +103,7 @@ class Threads:
 
     def outcomes(
         self, converter: BatchConverter, units: list[Unit], on_bytes: Callable[[int], object] | None
-    ) -> Iterator[tuple[int, Outcome]]:
+    ) -> Generator[tuple[int, Outcome], None, None]:
         """Do *units*; if one fails, stop the others and raise its error. See `Engine`."""
         side_by_side = min(self._workers, len(units))
         share = max(1, self._workers // side_by_side)
@@ -121,6 +123,10 @@ class Threads:
             }
             try:
                 yield from _as_completed(places)
+            except GeneratorExit:
+                stop.set()
+                pool.shutdown(cancel_futures=True)
+                raise
             except BaseException:
                 stop.set()
                 pool.shutdown(cancel_futures=True)

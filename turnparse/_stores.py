@@ -94,7 +94,11 @@ class Store(Protocol):
 
 
 def state_of(file: Any) -> tuple[int, object] | None:
-    """Return the size and time of an open file; None of what is no regular file."""
+    """Return the size of an open file and the time of its last change; None of what is no regular file.
+
+    A change that leaves the size, by somebody who puts that time back, is not seen. The time that nobody can put
+    back (``ctime``) would show it, but so it would a link made, or rights changed, and these are no faults.
+    """
     try:
         state = os.fstat(file.fileno())
     except (OSError, ValueError):

@@ -26,6 +26,7 @@ from turnparse._line_rows import line_rows
 from turnparse._manifest import Entry as Known
 from turnparse._manifest import holds
 from turnparse._near_labels import NearMisses, Words
+from turnparse._outcome import Outcome
 from turnparse._set_aside import Entry, damage_line, entries
 from turnparse._shards import Shard
 from turnparse._sinks import ArrowRows, Output, failure
@@ -57,31 +58,6 @@ class Unit:
     limits: Limits
     known: Known | None = None
     digested: bool = True
-
-
-@attrs.frozen
-class Outcome:
-    """What became of a unit; it can be pickled.
-
-    Attributes:
-        counts: of the rows; of a fault none.
-        near: what may be meant as labels.
-        failures: what is wrong with sources that could not be read to their end.
-        sources: what they hold, if that was asked for and all could be read to their end; else None.
-        output: what is in the output; None if it was not written.
-        set_aside: what is in the file for rows set aside; None if there is none.
-        is_left: whether an earlier run's output was left as it is.
-        nothing_read: whether no source gave any row before it failed; then nothing was written.
-    """
-
-    counts: Summary
-    near: NearMisses
-    failures: list[SourceError] = attrs.field(factory=list)
-    sources: list[Content] | None = None
-    output: Content | None = None
-    set_aside: Content | None = None
-    is_left: bool = False
-    nothing_read: bool = False
 
 
 @attrs.frozen
@@ -124,7 +100,7 @@ def do(
         if on_bytes is not None:
             with suppress(OSError):
                 on_bytes(sum(store_of(shard.path).size(shard.path) for shard in unit.task.shards))
-        return Outcome(unit.known.counts, NearMisses(), is_left=True)
+        return Outcome(unit.known.counts, unit.known.near, is_left=True)
     return _Work(unit, converter, workers, on_bytes, check).done()
 
 

@@ -95,11 +95,15 @@ class Handler(BaseHTTPRequestHandler):
             return self._send(503, b"try again")
         self.cut = failing < 0
         if self.server.token and self.headers.get("Authorization") != f"Bearer {self.server.token}":
-            return self._send(401, b"", {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Invalid username or password."})
+            return self._send(
+                401, b"", {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Invalid username or password."}
+            )
         if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/revision/[^/]+)?", path):
             return self._repository(found[1])
         if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/tree/[^/]+(?:/(.*))?", path):
-            return self._tree(found[1], found[2] or "", recursive=parse_qs(url.query).get("recursive", [""])[0].lower() == "true")
+            return self._tree(
+                found[1], found[2] or "", recursive=parse_qs(url.query).get("recursive", [""])[0].lower() == "true"
+            )
         if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/paths-info/[^/]+", path):
             wanted = parse_qs(body.decode()).get("paths", [])
             files = self.server.files.get(found[1], {})
@@ -109,11 +113,17 @@ class Handler(BaseHTTPRequestHandler):
         if re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/preupload/[^/]+", path):
             mode = "lfs" if self.server.lfs else "regular"
             files_sent = json.loads(body)["files"]
-            return self._json({"files": [{"path": one["path"], "uploadMode": mode, "shouldIgnore": False} for one in files_sent]})
+            return self._json(
+                {"files": [{"path": one["path"], "uploadMode": mode, "shouldIgnore": False} for one in files_sent]}
+            )
         if found := re.fullmatch(r"/datasets/([^/]+/[^/]+)\.git/info/lfs/objects/batch", path):
             action = {"upload": {"href": f"{self.server.url}/lfs"}}
             objects = [
-                {"oid": one["oid"], "size": one["size"], "actions": {"upload": {"href": f"{self.server.url}/lfs/{one['oid']}"}}}
+                {
+                    "oid": one["oid"],
+                    "size": one["size"],
+                    "actions": {"upload": {"href": f"{self.server.url}/lfs/{one['oid']}"}},
+                }
                 for one in json.loads(body)["objects"]
             ]
             del action
@@ -135,7 +145,9 @@ class Handler(BaseHTTPRequestHandler):
     def _repository(self, name: str) -> None:
         if name not in self.server.files:
             return self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-        return self._json({"id": name, "sha": f"{self.server.commits:040x}", "private": False, "siblings": [], "tags": []})
+        return self._json(
+            {"id": name, "sha": f"{self.server.commits:040x}", "private": False, "siblings": [], "tags": []}
+        )
 
     def _tree(self, name: str, folder: str, *, recursive: bool) -> None:
         files = self.server.files.get(name)
@@ -162,7 +174,11 @@ class Handler(BaseHTTPRequestHandler):
         data = self.server.files.get(name, {}).get(path)
         if data is None:
             return self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
-        headers = {"ETag": f'"{hashlib.sha1(data).hexdigest()}"', "X-Repo-Commit": f"{self.server.commits:040x}", "Accept-Ranges": "bytes"}  # noqa: S324
+        headers = {
+            "ETag": f'"{hashlib.sha1(data).hexdigest()}"',
+            "X-Repo-Commit": f"{self.server.commits:040x}",
+            "Accept-Ranges": "bytes",
+        }  # noqa: S324
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         if wanted is None:
             return self._send(200, data, headers)
@@ -185,7 +201,14 @@ class Handler(BaseHTTPRequestHandler):
         files.update(taken)
         self.server.commits += 1
         commit = f"{self.server.commits:040x}"
-        self._json({"commitUrl": f"{self.server.url}/datasets/{name}/commit/{commit}", "commitOid": commit, "success": True, "hookOutput": ""})
+        self._json(
+            {
+                "commitUrl": f"{self.server.url}/datasets/{name}/commit/{commit}",
+                "commitOid": commit,
+                "success": True,
+                "hookOutput": "",
+            }
+        )
 
     def _json(self, value: Any) -> None:
         self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
