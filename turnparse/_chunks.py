@@ -19,13 +19,22 @@ BOM: Final = b"\xef\xbb\xbf"
 UNICODE_SPACES: Final = frozenset([*range(0x1C, 0x20), *range(0x80, 0x100)])
 """What white space that only `str` knows begins with, as a byte."""
 OTHER_ENCODINGS: Final = {
-    "UTF-32": re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff"),
-    "UTF-16": re.compile(
-        rb"""\xff\xfe(?:[^\0]\0|\Z)|\xfe\xff(?:\0[^\0]|\Z)|[{\[]\0[\s"{]\0|\0[{\[]\0[\s"{]""", re.DOTALL
-    ),
+    encoding: re.compile(pattern, re.DOTALL)
+    for encoding, pattern in {
+        "UTF-32": rb"\xff\xfe\0\0|\0\0\xfe\xff",
+        "UTF-32LE": rb"(?:\s\0\0\0)*+[{\[]\0\0\0[\s\"{}\[\]]\0\0\0",
+        "UTF-32BE": rb"(?:\0\0\0\s)*+\0\0\0[{\[]\0\0\0[\s\"{}\[\]]",
+        "UTF-16": rb"\xff\xfe(?:[^\0]\0|\Z)|\xfe\xff(?:\0[^\0]|\Z)",
+        "UTF-16LE": rb"(?:\s\0)*+[{\[]\0[\s\"{}\[\]]\0",
+        "UTF-16BE": rb"(?:\0\s)*+\0[{\[]\0[\s\"{}\[\]]",
+    }.items()
 }
-"""{an encoding that is not read: what a file in it begins with}: a byte order mark and a plain character, or two of those that
-begin JSON."""
+"""{an encoding that is not read: what a file in it begins with}: a byte order mark and a plain character; or, perhaps after blank
+lines, two of those that begin JSON."""
+MOST_UNDECIDED: Final = 1 << 16
+"""Bytes at the start of a file that are looked at for that at most."""
+BLANKS: Final = b"\t\n\v\f\r \0"
+"""The bytes of blank lines in any of these."""
 SPACES: Final = re.compile(rb"\s*")
 LINE_FEEDS: Final = re.compile(rb"\n+")
 
@@ -144,10 +153,14 @@ def chunks_of(stream: io.BufferedReader, counted: Counted, limit: int) -> Iterat
         limit: how many bytes a row may have.
     """
     head = b""
-    while len(head) < LONGEST_MAGIC and (data := stream.read1(CHUNK)):
+    while len(head) < LONGEST_MAGIC or _is_undecided(head):
+        # What is wrong is told where it is met again, after the rows that come before it.
+        data, _ = _more(stream)
+        if not data:
+            break
         head += data
     for encoding, begun in OTHER_ENCODINGS.items():
-        if begun.match(head):
+        if begun.match(head, 0, MOST_UNDECIDED):
             msg = f"expected UTF-8, found {encoding}; convert it first, as with iconv -f {encoding} -t UTF-8"
             raise SourceError(msg)
     head = head.removeprefix(BOM)
@@ -173,6 +186,11 @@ def chunks_of(stream: io.BufferedReader, counted: Counted, limit: int) -> Iterat
         if is_blank(first):
             head, line = rest, line + len(end)
     yield from _line_chunks(head, line, stream, limit)
+
+
+def _is_undecided(head: bytes) -> bool:
+    """Tell whether *head*, of which more may follow, may be blank lines in one of `OTHER_ENCODINGS` so far."""
+    return b"\0" in head and len(head) < MOST_UNDECIDED and len(head.lstrip(BLANKS)) < LONGEST_MAGIC
 
 
 def _end_of_blank_lines(head: bytes) -> int:
