@@ -108,6 +108,26 @@ def test_an_error_says_what_it_is_about(error: TurnparseError) -> None:
     assert str(error) == place + error.message
 
 
+@given(
+    source=st.none() | st.just("u.parquet"),
+    row=st.none() | st.integers(0, 10**9),
+    line=st.none() | st.integers(1, 10**9),
+    column=st.none() | st.integers(1, 10**9),
+)
+def test_a_place_is_taken_for_no_other(
+    source: str | None, row: int | None, line: int | None, column: int | None
+) -> None:
+    """What follows a name and a colon is a line, and what follows that a column: without lines it is the row that is told, in words."""
+    error = TurnparseError("expected a, found b", source=source, row=row, line=line, column=column)
+    place = str(error).removesuffix(error.message).removesuffix(": ")
+    after = place.removeprefix(source or "").strip(":")
+
+    if line is not None:
+        assert after == (f"{line}" if column is None else f"{line}:{column}")
+    else:
+        assert after.removeprefix(", ") == ("" if row is None else f"row {row}")
+
+
 @pytest.mark.parametrize(
     ("ours", "builtin"),
     [

@@ -40,7 +40,7 @@ class TurnparseError(Exception):
         source: the file (or other source) it was found in, or None.
         row: the 0-based row of that source, or None.
         line: the 1-based line, or None.
-        column: the 1-based column of that line, or None.
+        column: the 1-based column of that line, or, without lines, of the row as JSON; or None.
     """
 
     def __init__(
@@ -60,7 +60,11 @@ class TurnparseError(Exception):
         self.column = column
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.source, self.line, self.column) if part is not None)
+        parts = (self.source, self.line, self.column if self.line is not None else None)
+        place = ":".join(str(part) for part in parts if part is not None)
+        if self.line is None and self.row is not None:
+            # As of tables, which have no lines: a number after the name would be taken for one.
+            place = f"{place}, row {self.row}" if place else f"row {self.row}"
         return f"{place}: {self.message}" if place else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
