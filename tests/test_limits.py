@@ -224,6 +224,10 @@ def test_a_long_row_of_a_table(tmp_path: Path, ending: str) -> None:
         [0, 1, 2, 4, 5, 6],
         [3],
     )
+    told, kept = set_aside(tmp_path / f"out.{ending}")[0], len(json.dumps(rows[3], separators=(",", ":")))
+    assert (kept > told["size"], len(told["raw"])) == (True, kept)
+    # Bytes of two kinds: the message does not call the larger number a part of the smaller.
+    assert f"found {told['size']:,} bytes in its table; as JSON, its first {kept:,} are kept here" in told["message"]
 
 
 # Files that unzip to too much.

@@ -92,10 +92,14 @@ class RawRow:
             RowError: if it is.
         """
         if self.size is not None:
-            msg = (
-                f"expected a row that is shorter, found {self.size:,} bytes, of which {len(self.data):,} are kept here; "
-                "to read it, name a larger --max-row-bytes"
+            size, kept = f"{self.size:,} bytes", f"{len(self.data):,}"
+            # What Arrow holds of a row is another number of bytes than it has as JSON: none is a part of the other.
+            found = (
+                f"{size}, of which {kept} are"
+                if self.line is not None
+                else f"{size} in its table; as JSON, its first {kept} are"
             )
+            msg = f"expected a row that is shorter, found {found} kept here; to read it, name a larger --max-row-bytes"
             raise RowError(msg, code="row-too-long")
 
 
