@@ -6,11 +6,14 @@ import copy
 import gzip
 import json
 import pickle
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -40,6 +43,7 @@ from turnparse import (
     read,
     render,
 )
+from written import set_aside, write_rows
 
 PLACE: dict[str, Any] = {"source": "rows.jsonl", "row": 3, "line": 4, "column": 5}
 
@@ -469,3 +473,44 @@ def test_values_of_rows_are_escaped_and_short(tmp_path: Path) -> None:
 
     assert [error.code for error in errors] == ["no-known-column", "wrong-type", "bad-json"]
     assert all(error.message.isprintable() and len(error.message) < 1_000 for error in errors)
+
+
+ROW: dict[str, Any] = {"wonne": "\n\nHuman: a\n\nAssistant: b", "lost": "\n\nHuman: a\n\nAssistant: c", "n": 1}
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet", "arrow"])
+@pytest.mark.parametrize("options", [{}, {"from_": "trl", "to": "hh"}, {"keep_columns": True}], ids=str)
+def test_columns_of_other_names_are_listed(tmp_path: Path, ending: str, options: dict[str, Any]) -> None:
+    """Of a row without a known column every reader says which columns it has, and what to do."""
+    path = tmp_path / f"rows.{ending}"
+    write_rows(path, [ROW, ROW])
+    convert(path, tmp_path / "out.jsonl", **options)
+    told = {row["message"] for row in set_aside(tmp_path / "out.jsonl")}
+
+    assert len(told) == 1
+    assert re.search(r"found 'wonne', 'lost', 'n'; name (yours )?with --(from|chosen)", told.pop())
+
+
+def test_columns_are_listed_in_a_few_printable_words(tmp_path: Path) -> None:
+    """However many columns there are, and whatever they are called, a message lists some of them, quoted and escaped."""
+    row = {f"\x1b[{number}m" + "x" * 10_000: number for number in range(1_000)}
+    for ending in ("jsonl", "parquet"):
+        path = tmp_path / f"rows.{ending}"
+        write_rows(path, [row])
+        _only_ours(convert, path, tmp_path / "out.jsonl", force=True)
+        (told,) = set_aside(tmp_path / "out.jsonl")
+        assert told["message"].isprintable()
+        assert "found '\\x1b[0m" in told["message"]
+        assert "and 992 more; name yours" in told["message"]
+        assert len(told["message"]) <= 400
+
+
+def test_an_error_about_a_row_of_a_table_names_the_row(tmp_path: Path) -> None:
+    """A table has no lines: its name is followed by the number of the row, and by nothing that looks like a line."""
+    path = tmp_path / "u.parquet"
+    text = pa.array([b"\xff"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"chosen": text, "rejected": ["x"]}), path)
+    with pytest.raises(RowError) as caught:
+        list(read(path))
+
+    assert str(caught.value).startswith(f"{path}, row 0: expected one JSON object in UTF-8")

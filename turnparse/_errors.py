@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Collection
+from itertools import islice
+from typing import Any, Final
+
+MOST_LISTED: Final = 8
+"""Keys that a message lists at most."""
 
 
 def escape(text: str, limit: int = 80) -> str:
@@ -27,9 +32,10 @@ def shown(value: object, limit: int = 40) -> str:
         return f"some {type(value).__name__}"
 
 
-def named(key: object) -> str:
-    """Return *key* as a message lists it: a name as it is, anything else as `shown`."""
-    return key if isinstance(key, str) else shown(key)
+def listed(keys: Collection[object], nothing: str = "none") -> str:
+    """Return *keys* as a message lists them: each as `shown`, of many the first few; *nothing* if there are none."""
+    more = f" and {len(keys) - MOST_LISTED:,} more" if len(keys) > MOST_LISTED else ""
+    return (", ".join(shown(key) for key in islice(keys, MOST_LISTED)) or nothing) + more
 
 
 class TurnparseError(Exception):
