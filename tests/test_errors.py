@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import errno
 import gzip
 import json
+import os
 import pickle
 import re
+import shutil
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -514,3 +518,36 @@ def test_an_error_about_a_row_of_a_table_names_the_row(tmp_path: Path) -> None:
         list(read(path))
 
     assert str(caught.value).startswith(f"{path}, row 0: expected one JSON object in UTF-8")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENOSPC, errno.EISDIR])
+def test_an_output_that_cannot_be_made_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Whatever the system says of a file, as that its folder is read-only, the message goes on with what to do; hostile names are escaped."""
+    write_rows(tmp_path / "in.jsonl", [ROW])
+    folder = tmp_path / "\x1b[31m"
+    folder.mkdir()
+
+    def fail(path: str) -> NoReturn:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr("turnparse._sinks.WholeFile", fail)
+    with pytest.raises(OutputError, match=f"found: {os.strerror(number)}; (name|make) ") as caught:
+        convert(tmp_path / "in.jsonl", folder / "out.jsonl")
+    assert str(caught.value).isprintable()
+
+
+def test_a_folder_that_is_gone_is_to_be_made_again(tmp_path: Path) -> None:
+    """Where a folder goes while its output is written, the message names it, in a few printable words."""
+    for name in ("gone", "\x1b[31m", "x" * 200 + "/" + "y" * 200):
+        write_rows(tmp_path / "in.jsonl", [ROW] * 10)
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        remove = partial(shutil.rmtree, folder, ignore_errors=True)
+        with pytest.raises(
+            OutputError, match=r"No such file or directory; make the folder '.+', and run again"
+        ) as caught:
+            convert(tmp_path / "in.jsonl", folder / "out.jsonl", on_bytes=lambda _, remove=remove: remove())  # type: ignore[misc]  # it cannot infer the default's type
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 1_000

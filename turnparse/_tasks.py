@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from typing import Final
@@ -10,7 +11,7 @@ import attrs
 
 from turnparse._errors import ArgumentError, OptionError, escape, require_path, require_str, shown
 from turnparse._shards import FOLDER_MANIFEST, MANIFEST_SUFFIX, SET_ASIDE_SUFFIX, Shard, outputs_in
-from turnparse._sinks import FORMATS, LINE_FORMATS, STDOUT, ArrowRows, JsonLines, checked_output, output_named
+from turnparse._sinks import FORMATS, LINE_FORMATS, STDOUT, ArrowRows, JsonLines, checked_output, failure, output_named
 from turnparse._sources import STDIN
 
 SEPARATORS: Final = tuple(filter(None, (os.sep, os.altsep)))
@@ -45,8 +46,11 @@ def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: obj
     Raises:
         ArgumentError, OptionError: if an output is no path, or cannot be written.
     """
-    path = require_path(output, "the output")
-    aside = None if set_aside is None else require_path(set_aside, "the file for rows set aside")
+    path = _slashed(require_path(output, "the output"), "the output")
+    aside = None
+    if set_aside is not None:
+        name = "the file for rows set aside"
+        aside = _slashed(require_path(set_aside, name), name)
     if _is_folder(path):
         tasks = _in_folder(path, aside, _checked_format(ending), shards)
     else:
@@ -63,6 +67,19 @@ def tasks_of(shards: list[Shard], output: object, set_aside: object, ending: obj
             raise OptionError(msg)
         tasks = [Task(shards, output_named(out), None if aside is None else JsonLines(aside))]
     return tasks
+
+
+def _slashed(path: str, name: str) -> str:
+    """Return *path* if it is no file with a slash after it.
+
+    Raises:
+        OptionError: if it is.
+    """
+    bare = path.rstrip("".join(SEPARATORS))
+    if bare != path and os.path.isfile(bare):  # noqa: PTH113  # Path.is_file raises where a name is too long
+        msg = f"expected {name} to be a folder, since it ends in a slash, found a file: {escape(bare, 300)!r}"
+        raise OptionError(f"{msg}; leave out the slash to write that file, or name another folder")
+    return path
 
 
 def _is_folder(path: str) -> bool:
@@ -125,6 +142,26 @@ def require_distinct(tasks: list[Task], paths: Iterable[str]) -> None:
         if os.path.islink(path):  # noqa: PTH114  # what a name may hold, Path may change
             msg = f"expected to write to a file, found a symbolic link: {escape(path, 300)!r}; name the file that is meant"
             raise OptionError(msg)
+
+
+def require_folders(tasks: list[Task], paths: Iterable[str], summary: str | None) -> None:
+    """Check that the folders of *paths*, all that is to be written, and of *summary*, are there, or can be made.
+
+    Raises:
+        OptionError: if one is a file.
+        OutputError: if one is not there, and is none that is made.
+    """
+    for path in paths:
+        folder = os.path.dirname(path)  # noqa: PTH120  # what a name may hold, Path may change
+        is_there = not folder or os.path.isdir(folder)  # noqa: PTH112  # likewise
+        while folder and not os.path.lexists(folder):
+            folder = os.path.dirname(folder)  # noqa: PTH120  # likewise
+        if folder and not os.path.isdir(folder):  # noqa: PTH112  # likewise
+            msg = f"expected a folder to write {escape(path, 300)!r} to, found a file: {escape(folder, 300)!r}"
+            raise OptionError(f"{msg}; name a folder")
+        if not is_there and (path == summary or not tasks[0].in_folder):
+            what = "the summary" if path == summary else "the output"
+            raise failure(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), path, what)
 
 
 def require_new(paths: Iterable[str]) -> None:
