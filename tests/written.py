@@ -77,8 +77,12 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write *rows* in the format that the ending of *path* names."""
     if path.suffix == ".jsonl":
         path.write_bytes(as_lines(rows))
-        return
-    table = pa.Table.from_pylist(rows)
+    else:
+        write_table(path, pa.Table.from_pylist(rows))
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write *table* as Parquet or Arrow, as the ending of *path* says."""
     if path.suffix == ".parquet":
         pq.write_table(table, path)
     else:

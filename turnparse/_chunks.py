@@ -118,11 +118,6 @@ class Chunk:
     line: int
     elements: tuple[RawRow, ...] | None = None
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether this is but the beginning of a row that is too long."""
-        return self.elements is not None and self.elements[0].size is not None
-
     def rows(self) -> tuple[list[RawRow], int]:
         """Return the rows, their numbers counted from the chunk's first, and how many blank lines there are."""
         if self.elements is not None:
