@@ -908,10 +908,13 @@ def test_blank_lines_are_counted_over_all_sources(tmp_path: Path) -> None:
 
 
 def test_a_summary_that_cannot_be_written_is_our_own_error(tmp_path: Path) -> None:
-    """A summary in a folder that is not there raises, but what was converted stays."""
+    """A summary in a folder that is not there raises before anything is read; where only writing it fails, what was converted stays."""
     source, output = _written(tmp_path, GOOD), tmp_path / "out.jsonl"
     with pytest.raises(TurnparseError, match="expected to write the summary"):
         convert(source, output, summary=tmp_path / "nowhere" / "summary.json")
+    assert not output.exists()
+    with pytest.raises(TurnparseError, match="expected to write the summary"):
+        convert(source, output, summary=tmp_path / ("x" * 300))
 
     assert _read(output) == [GOOD_RECORD]
 
