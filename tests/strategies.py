@@ -41,6 +41,9 @@ ANNOUNCEMENTS = (
 )
 """What at the start of a file announces something else than lines of text: gzip, zstd, byte order marks, tables, UTF-16."""
 
+NULS_AND_SPACES = b"\0\t\n\v\f\r "
+"""What may come before UTF-16 and UTF-32 that are announced by no mark: blank lines."""
+
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
 """Every `str` there is, lone surrogates included."""
 

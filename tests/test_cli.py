@@ -291,13 +291,61 @@ def test_an_output_that_cannot_be_made_is_no_traceback(tmp_path: Path, output: s
     assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
 
 
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (
+            ["-o", "no/o.jsonl"],
+            1,
+            "no/o.jsonl: expected to write the output, found: No such file or directory; make the folder",
+        ),
+        (["-o", "o.jsonl", "--set-aside", "no/a.jsonl"], 1, "; make the folder 'no', and run again"),
+        (
+            ["-o", "o.jsonl", "--summary", "no/s.json"],
+            1,
+            "no/s.json: expected to write the summary, found: No such file",
+        ),
+        (["-o", "made/", "--summary", "made/no/s.json"], 1, "; make the folder 'made/no', and run again"),
+        (
+            ["-o", "rows.jsonl/"],
+            2,
+            "found a file: 'rows.jsonl'; leave out the slash to write that file, or name another folder",
+        ),
+        (["-o", "made/", "--set-aside", "rows.jsonl//"], 2, "found a file: 'rows.jsonl'; leave out the slash"),
+        (
+            ["-o", "rows.jsonl/o.jsonl"],
+            2,
+            "expected a folder to write 'rows.jsonl/o.jsonl' to, found a file: 'rows.jsonl'; name",
+        ),
+        (["-o", "rows.jsonl/made/"], 2, "found a file: 'rows.jsonl'; name a folder"),
+        (
+            ["-o", "o.jsonl", "--summary", "rows.jsonl/s.json", "--force"],
+            2,
+            "found a file: 'rows.jsonl'; name a folder",
+        ),
+    ],
+    ids=str,
+)
+def test_a_folder_that_cannot_be_written_to_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], code: int, told: str
+) -> None:
+    """A folder that is missing, or is a file, is told of before anything is read or made, with what to do."""
+    _source(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    done = _run("convert", "rows.jsonl", *options)
+
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert told in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
 def test_a_summary_that_cannot_be_written_is_exit_code_1(tmp_path: Path) -> None:
     """The rows were written but the summary was not: something was not written."""
     output = tmp_path / "out.jsonl"
-    done = _run("convert", _source(tmp_path), "--output", output, "--summary", tmp_path / "nowhere" / "summary.json")
+    done = _run("convert", _source(tmp_path), "--output", output, "--summary", tmp_path / ("x" * 300))
 
     assert (done.exit_code, _records(output.read_bytes())) == (1, [RECORD])
-    assert "expected to write the summary" in done.stderr
+    assert "expected to write the summary, found: File name too long; give it a shorter name" in done.stderr
 
 
 def test_a_full_device_is_exit_code_1(tmp_path: Path) -> None:
@@ -306,7 +354,8 @@ def test_a_full_device_is_exit_code_1(tmp_path: Path) -> None:
         done = _run_apart("convert", _source(tmp_path, GOOD_LINE * 5_000), "--output", "-", stdout=full)
 
     assert done.returncode == 1
-    assert b"No space left on device" in done.stderr
+    assert b"No space left on device; make room there, and run again\n" in done.stderr
+    assert b"--resume" not in done.stderr
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "odd\x1bname.jsonl"])

@@ -19,7 +19,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import turnparse
-from strategies import ANNOUNCEMENTS
+from strategies import ANNOUNCEMENTS, NULS_AND_SPACES
 from turnparse import CODES, Dialect, IncompleteError, OptionError, OutputError, SourceError, Summary, TurnparseError
 from turnparse._sinks import JsonLines
 from written import convert, files_in
@@ -488,6 +488,7 @@ def test_a_row_set_aside_is_kept_exactly(folder: Path, lines: list[tuple[bytes, 
         assume(not content.decode("utf-8", "replace").isspace())
     # At the start of a file these announce something else than a line of its rows.
     assume(not contents or not contents[0].lstrip().startswith((b"[", *ANNOUNCEMENTS)))
+    assume(not contents or not b"\n".join(contents).lstrip(NULS_AND_SPACES).startswith(ANNOUNCEMENTS))
     source, output = folder / "bad.jsonl", folder / "out.jsonl"
     source.write_bytes(b"".join(content + end for content, end in lines))
     summary = convert(source, output)
@@ -907,10 +908,13 @@ def test_blank_lines_are_counted_over_all_sources(tmp_path: Path) -> None:
 
 
 def test_a_summary_that_cannot_be_written_is_our_own_error(tmp_path: Path) -> None:
-    """A summary in a folder that is not there raises, but what was converted stays."""
+    """A summary in a folder that is not there raises before anything is read; where only writing it fails, what was converted stays."""
     source, output = _written(tmp_path, GOOD), tmp_path / "out.jsonl"
     with pytest.raises(TurnparseError, match="expected to write the summary"):
         convert(source, output, summary=tmp_path / "nowhere" / "summary.json")
+    assert not output.exists()
+    with pytest.raises(TurnparseError, match="expected to write the summary"):
+        convert(source, output, summary=tmp_path / ("x" * 300))
 
     assert _read(output) == [GOOD_RECORD]
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import copy
+import errno
 import gzip
 import json
+import os
 import pickle
+import re
+import shutil
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -40,6 +47,7 @@ from turnparse import (
     read,
     render,
 )
+from written import set_aside, write_rows
 
 PLACE: dict[str, Any] = {"source": "rows.jsonl", "row": 3, "line": 4, "column": 5}
 
@@ -106,6 +114,26 @@ def test_an_error_says_what_it_is_about(error: TurnparseError) -> None:
     place = "rows.jsonl:4:5: " if error.source else ""
 
     assert str(error) == place + error.message
+
+
+@given(
+    source=st.none() | st.just("u.parquet"),
+    row=st.none() | st.integers(0, 10**9),
+    line=st.none() | st.integers(1, 10**9),
+    column=st.none() | st.integers(1, 10**9),
+)
+def test_a_place_is_taken_for_no_other(
+    source: str | None, row: int | None, line: int | None, column: int | None
+) -> None:
+    """What follows a name and a colon is a line, and what follows that a column: without lines it is the row that is told, in words."""
+    error = TurnparseError("expected a, found b", source=source, row=row, line=line, column=column)
+    place = str(error).removesuffix(error.message).removesuffix(": ")
+    after = place.removeprefix(source or "").strip(":")
+
+    if line is not None:
+        assert after == (f"{line}" if column is None else f"{line}:{column}")
+    else:
+        assert after.removeprefix(", ") == ("" if row is None else f"row {row}")
 
 
 @pytest.mark.parametrize(
@@ -449,3 +477,77 @@ def test_values_of_rows_are_escaped_and_short(tmp_path: Path) -> None:
 
     assert [error.code for error in errors] == ["no-known-column", "wrong-type", "bad-json"]
     assert all(error.message.isprintable() and len(error.message) < 1_000 for error in errors)
+
+
+ROW: dict[str, Any] = {"wonne": "\n\nHuman: a\n\nAssistant: b", "lost": "\n\nHuman: a\n\nAssistant: c", "n": 1}
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet", "arrow"])
+@pytest.mark.parametrize("options", [{}, {"from_": "trl", "to": "hh"}, {"keep_columns": True}], ids=str)
+def test_columns_of_other_names_are_listed(tmp_path: Path, ending: str, options: dict[str, Any]) -> None:
+    """Of a row without a known column every reader says which columns it has, and what to do."""
+    path = tmp_path / f"rows.{ending}"
+    write_rows(path, [ROW, ROW])
+    convert(path, tmp_path / "out.jsonl", **options)
+    told = {row["message"] for row in set_aside(tmp_path / "out.jsonl")}
+
+    assert len(told) == 1
+    assert re.search(r"found 'wonne', 'lost', 'n'; name (yours )?with --(from|chosen)", told.pop())
+
+
+def test_columns_are_listed_in_a_few_printable_words(tmp_path: Path) -> None:
+    """However many columns there are, and whatever they are called, a message lists some of them, quoted and escaped."""
+    row = {f"\x1b[{number}m" + "x" * 10_000: number for number in range(1_000)}
+    for ending in ("jsonl", "parquet"):
+        path = tmp_path / f"rows.{ending}"
+        write_rows(path, [row])
+        _only_ours(convert, path, tmp_path / "out.jsonl", force=True)
+        (told,) = set_aside(tmp_path / "out.jsonl")
+        assert told["message"].isprintable()
+        assert "found '\\x1b[0m" in told["message"]
+        assert "and 992 more; name yours" in told["message"]
+        assert len(told["message"]) <= 400
+
+
+def test_an_error_about_a_row_of_a_table_names_the_row(tmp_path: Path) -> None:
+    """A table has no lines: its name is followed by the number of the row, and by nothing that looks like a line."""
+    path = tmp_path / "u.parquet"
+    text = pa.array([b"\xff"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"chosen": text, "rejected": ["x"]}), path)
+    with pytest.raises(RowError) as caught:
+        list(read(path))
+
+    assert str(caught.value).startswith(f"{path}, row 0: expected one JSON object in UTF-8")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.ENOSPC, errno.EISDIR])
+def test_an_output_that_cannot_be_made_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Whatever the system says of a file, as that its folder is read-only, the message goes on with what to do; hostile names are escaped."""
+    write_rows(tmp_path / "in.jsonl", [ROW])
+    folder = tmp_path / "\x1b[31m"
+    folder.mkdir()
+
+    def fail(path: str) -> NoReturn:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr("turnparse._sinks.WholeFile", fail)
+    with pytest.raises(OutputError, match=f"found: {os.strerror(number)}; (name|make) ") as caught:
+        convert(tmp_path / "in.jsonl", folder / "out.jsonl")
+    assert str(caught.value).isprintable()
+
+
+def test_a_folder_that_is_gone_is_to_be_made_again(tmp_path: Path) -> None:
+    """Where a folder goes while its output is written, the message names it, in a few printable words."""
+    for name in ("gone", "\x1b[31m", "x" * 200 + "/" + "y" * 200):
+        write_rows(tmp_path / "in.jsonl", [ROW] * 10)
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        remove = partial(shutil.rmtree, folder, ignore_errors=True)
+        with pytest.raises(
+            OutputError, match=r"No such file or directory; make the folder '.+', and run again"
+        ) as caught:
+            convert(tmp_path / "in.jsonl", folder / "out.jsonl", on_bytes=lambda _, remove=remove: remove())  # type: ignore[misc]  # it cannot infer the default's type
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 1_000

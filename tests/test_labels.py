@@ -129,6 +129,9 @@ def test_labelled_dialects_pickle() -> None:
         ({"user": "A", "assistant": "A"}, "twice"),
         ({"user": ["A", "A"]}, "twice"),
         ({"user": [f"u{n}" for n in range(200)]}, "too many"),
+        ({"nope": "Nope"}, "for one of the roles user, assistant, system, found 'nope'"),
+        ({"user": "User", "bot": None}, "for one of the roles user, assistant, system, found 'bot'"),
+        ({"\x1b[31m" + "x" * 10**5: "User"}, "for one of the roles user, assistant, system, found '\\x1b"),
     ],
 )
 def test_what_is_no_label(labels: dict[str, Any], found: str) -> None:

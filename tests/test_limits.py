@@ -225,6 +225,10 @@ def test_a_long_row_of_a_table(tmp_path: Path, ending: str) -> None:
         [0, 1, 2, 4, 5, 6],
         [3],
     )
+    told, kept = set_aside(tmp_path / f"out.{ending}")[0], len(json.dumps(rows[3], separators=(",", ":")))
+    assert (kept > told["size"], len(told["raw"])) == (True, kept)
+    # Bytes of two kinds: the message does not call the larger number a part of the smaller.
+    assert f"found {told['size']:,} bytes in its table; as JSON, its first {kept:,} are kept here" in told["message"]
 
 
 # Files that unzip to too much.
@@ -443,3 +447,17 @@ def test_a_text_of_a_table_that_is_no_utf8_is_its_row_s_fault(tmp_path: Path, en
     assert (summary.rows_in, summary.rows_out, failed) == (300, 297, "")
     assert [(entry["row"], entry["codes"]) for entry in aside] == [(bad, ["bad-json"]) for bad in (0, 150, 299)]
     assert all(b"\xff" in base64.b64decode(entry["raw_base64"]) for entry in aside)
+
+
+def test_rows_after_one_that_cannot_be_read_keep_their_numbers(tmp_path: Path) -> None:
+    """A row of a table that is no UTF-8, or too long, counts among those before the next ones, in every number that is written."""
+    texts = [f"{TALK}, {number}.".encode() for number in range(6)]
+    texts[1], texts[3] = b"\xff", b"x" * 5_000
+    times = pa.array(range(6), pa.timestamp("ns"))
+    pa.parquet.write_table(pa.table({"text": pa.array(texts).view(pa.string()), "at": times}), tmp_path / "in.parquet")
+    convert(tmp_path / "in.parquet", tmp_path / "out.jsonl", to="verl-rl", max_row_bytes=1_000)
+    read = turnparse.read(tmp_path / "in.parquet", max_row_bytes=1_000, on_error=lambda _: None)
+
+    assert [row["extra_info"]["index"] for row in read_back(tmp_path / "out.jsonl")] == [0, 2, 4, 5]
+    assert [row["row"] for row in set_aside(tmp_path / "out.jsonl")] == [1, 3]
+    assert [item.origin.row for item in read if item.origin] == [0, 2, 4, 5]

@@ -195,7 +195,7 @@ def test_the_error_about_a_misspelt_key_can_be_found_in_the_row(key: str) -> Non
 
 def test_a_row_without_a_transcript_is_refused() -> None:
     """The one key that must be there is named, beside those that are."""
-    for row, found in (({}, "no keys"), ({"rating": 1, "text": "x"}, "rating, text")):
+    for row, found in (({}, "no keys"), ({"rating": 1, "text": "x"}, "'rating', 'text'")):
         with pytest.raises(RowError, match="expected the key 'transcript'") as caught:
             parse_red_team(row)
         assert caught.value.code == "no-known-column"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from turnparse import RowError
 from turnparse._chunks import RawRow
 from turnparse._rows import Columns
 from turnparse._set_aside import KEYS, as_first_read
-from written import adds_up, convert, read_back, set_aside
+from written import adds_up, convert, read_back, set_aside, write_rows, write_table
 
 GOOD = {"chosen": "\n\nHuman: Hi\n\nAssistant: Hello.", "rejected": "\n\nHuman: Hi\n\nAssistant: No."}
 EMPTY = {"chosen": "\n\nHuman: Hi\n\nAssistant:", "rejected": "\n\nHuman: Hi\n\nAssistant: No."}
@@ -173,11 +174,11 @@ def test_an_array_of_entries_is_read_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"id": 1},
         {"raw": None},
         {"raw": 1},
         {"line": "7"},
         {"line": -1},
+        {"line": 7.5},
         {"line": True},
         {"line": 2**63},
         {"row": None},
@@ -191,7 +192,7 @@ def test_an_array_of_entries_is_read_too(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_not_quite_an_entry_is_a_row(tmp_path: Path, change: dict[str, Any]) -> None:
-    """A row with other keys, fewer, more, or other types is no entry: it is set aside as it stands, where it stands."""
+    """A row with other keys, fewer, or other types is no entry: it is set aside as it stands, where it stands."""
     entry = {key: value for key, value in (ENTRY | change).items() if value is not ...}
     (tmp_path / "a.jsonl").write_text(json.dumps(entry) + "\n", encoding="utf-8")
     summary = convert(tmp_path / "a.jsonl", tmp_path / "out.jsonl")
@@ -201,13 +202,104 @@ def test_what_is_not_quite_an_entry_is_a_row(tmp_path: Path, change: dict[str, A
     assert (row["line"], row["raw"]) == (1, json.dumps(entry))
 
 
+def as_arrow(rows: list[dict[str, Any]]) -> pa.Table:
+    """Return *rows* as Arrow reads them from a file of lines: each has all columns."""
+    return pa.Table.from_pylist(rows, pa.unify_schemas([pa.Table.from_pylist([row]).schema for row in rows]))
+
+
+def as_pandas(rows: list[dict[str, Any]]) -> pa.Table:
+    """Return *rows* as pandas writes them: numbers among nulls as floats, large strings, and its index as one more column."""
+    table = as_arrow(rows)
+    for index, field in enumerate(table.schema):
+        if field.type == pa.int64() and table.column(index).null_count:
+            table = table.set_column(index, field.name, table.column(index).cast(pa.float64()))
+        if field.type == pa.string():
+            table = table.set_column(index, field.name, table.column(index).cast(pa.large_string()))
+    return table.append_column("__index_level_0__", pa.array(range(len(table))))
+
+
+def as_words(rows: list[dict[str, Any]]) -> pa.Table:
+    """Return *rows* with texts that repeat as categories."""
+    table = as_arrow(rows)
+    for name in ("source", "message"):
+        index = table.schema.names.index(name)
+        table = table.set_column(index, name, table.column(name).dictionary_encode())
+    return table
+
+
+@pytest.mark.parametrize("saved_by", [as_arrow, as_pandas, as_words])
+@pytest.mark.parametrize("kind", ["parquet", "arrow"])
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_a_set_aside_file_saved_as_a_table_is_one_still(
+    tmp_path: Path, saved_by: Callable[[list[dict[str, Any]]], pa.Table], kind: str, ending: str
+) -> None:
+    """Whoever mends with a tool that writes tables gives back rows of the source and line that they had, mended or not."""
+    aside = first_run(tmp_path)
+    rows = read_back(aside)
+    rows[1:] = [row | {"raw": GOOD_LINE.decode()} for row in rows[1:]]
+    rows += [rows[0] | {"codes": ["bad-json"], "raw": "", "offset": 99}, rows[0] | {"source": None, "line": None}]
+    write_rows(tmp_path / "lines.jsonl", rows)
+    write_table(tmp_path / f"again.{kind}", saved_by(rows))
+    found: list[list[Any]] = []
+    for name in ("lines.jsonl", f"again.{kind}"):
+        summary = convert(tmp_path / name, tmp_path / f"more.{ending}", provenance=True, keep_columns=True, workers=2)
+        adds_up(summary)
+        read: list[Any] = []
+        items = [item.origin for item in turnparse.read(tmp_path / name, on_error=read.append)]
+        errors = [(error.source, error.line, error.row, error.message) for error in read]
+        found.append([read_back(tmp_path / f"more.{ending}"), set_aside(tmp_path / f"more.{ending}"), items, errors])
+
+    assert found[0] == found[1]
+    assert [row["line"] for row in found[1][0]] == [4, 5, 7, 8, 9]
+    assert [row["line"] for row in found[1][1]] == [2, 2, None]
+
+
+def test_a_table_that_was_set_aside_in_memory_is_given_back_as_one(tmp_path: Path) -> None:
+    """What `convert_table` sets aside may be saved as it is."""
+    result = turnparse.convert_table(pa.Table.from_pylist([EMPTY, GOOD, EMPTY]))
+    pq.write_table(result.set_aside, tmp_path / "aside.parquet")
+    summary = convert(tmp_path / "aside.parquet", tmp_path / "again.jsonl")
+
+    assert (summary.rows_in, summary.diagnostics["empty-response"]) == (2, 2)
+    assert set_aside(tmp_path / "again.jsonl") == result.set_aside.to_pylist()
+
+
+def test_rows_of_a_table_that_are_no_entries_keep_their_numbers(tmp_path: Path) -> None:
+    """A table may hold entries and what is not quite one: that is set aside as a row of the table, under its number."""
+    odd = ENTRY | {"codes": None}
+    pq.write_table(pa.Table.from_pylist([ENTRY, odd, ENTRY, odd]), tmp_path / "a.parquet", row_group_size=3)
+    summary = convert(tmp_path / "a.parquet", tmp_path / "out.jsonl", provenance=True)
+
+    assert (summary.rows_in, [row["line"] for row in read_back(tmp_path / "out.jsonl")]) == (4, [7, 7])
+    assert [
+        (row["source"], row["line"], row["row"], json.loads(row["raw"])) for row in set_aside(tmp_path / "out.jsonl")
+    ] == [(str(tmp_path / "a.parquet"), None, number, odd) for number in (1, 3)]
+
+
+@pytest.mark.parametrize(
+    "more", [{"note": "mended by hand"}, {"id": 1, "tags": [{"a": None}]}, {"offset": None, "raw_base64": None}]
+)
+def test_an_entry_with_more_keys_is_one_still(tmp_path: Path, more: dict[str, Any]) -> None:
+    """What a tool or a reader adds to an entry takes nothing from it: its row is what is in ``raw``."""
+    entries = [ENTRY | more, ENTRY | more | {"raw": EMPTY_LINE.decode(), "line": 9.0}]
+    write_rows(tmp_path / "a.jsonl", entries)
+    summary = convert(tmp_path / "a.jsonl", tmp_path / "out.jsonl", provenance=True, keep_columns=True)
+    (row,) = read_back(tmp_path / "out.jsonl")
+    (left,) = set_aside(tmp_path / "out.jsonl")
+
+    adds_up(summary)
+    assert (row["source"], row["line"], more.keys() & row.keys()) == ("a.jsonl", 7, set())
+    assert (left["source"], left["line"], left["raw"]) == ("a.jsonl", 9, EMPTY_LINE.decode())
+
+
 def test_rows_that_look_like_entries_but_have_texts_are_rows(tmp_path: Path) -> None:
     """Who names a column of an entry as the one to read gets it read, as it stands."""
     row = ENTRY | {"raw": "\n\nHuman: Hi\n\nAssistant: Ho"}
-    (tmp_path / "a.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
-    convert(tmp_path / "a.jsonl", tmp_path / "out.jsonl", to="messages", transcript="raw", provenance=True)
+    for name, line in (("a.jsonl", 1), ("a.parquet", None)):
+        write_rows(tmp_path / name, [row])
+        convert(tmp_path / name, tmp_path / "out.jsonl", to="messages", transcript="raw", provenance=True)
 
-    assert [row["line"] for row in read_back(tmp_path / "out.jsonl")] == [1]
+        assert [row["line"] for row in read_back(tmp_path / "out.jsonl")] == [line]
 
 
 def test_an_entry_within_an_entry_is_a_row(tmp_path: Path) -> None:

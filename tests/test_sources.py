@@ -18,7 +18,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import turnparse
-from strategies import ANNOUNCEMENTS, JSON_VALUES
+from strategies import ANNOUNCEMENTS, JSON_VALUES, NULS_AND_SPACES
 from turnparse import DamagedError, SourceError
 from turnparse._chunks import RawRow
 from turnparse._json_array import ArraySplitter, Element, LongElement
@@ -44,6 +44,7 @@ CONTENT = st.one_of(
         # At the start of a file these announce something else than a line of its rows.
         and not data.lstrip().startswith(b"[")
         and not data.startswith(ANNOUNCEMENTS)
+        and not data.lstrip(NULS_AND_SPACES).startswith(ANNOUNCEMENTS)
     )
 )
 LINE_END = st.sampled_from([b"\n", b"\n", b"\r\n"])
@@ -458,6 +459,38 @@ def test_what_cannot_be_opened_is_our_own_error(tmp_path: Path, name: str) -> No
 
     assert caught.value.source is not None
     assert caught.value.source.isprintable()
+
+
+@given(
+    encoding=st.sampled_from(["UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"]),
+    blank=st.one_of(st.text(" \t\r\n", max_size=40), st.sampled_from(["\n" * 9_000, "\r\n" * 70])),
+    value=st.sampled_from([{"text": "é"}, [{"text": "é"}], [], {}]),
+    indent=st.sampled_from([None, 1]),
+    size=st.integers(8, 300),
+)
+def test_another_encoding_is_told_with_what_converts_it(
+    folder: Path, encoding: str, blank: str, value: Any, *, indent: int | None, size: int
+) -> None:
+    """UTF-16 and UTF-32 without a mark are refused by name, blank lines before the first row or not, however they are read."""
+    text = blank + json.dumps(value, indent=indent) + "\n"
+    data = text.encode(encoding.lower())
+    for stored in (data, gzip.compress(data)):
+        path = _written(folder, stored)
+        with (
+            patch("turnparse._chunks.CHUNK", size),
+            pytest.raises(
+                SourceError, match=f"found {encoding}; convert it first, as with iconv -f {encoding} -t UTF-8"
+            ),
+            open_source(path) as source,
+        ):
+            list(source.rows)
+
+
+def test_rows_of_nul_before_damage_are_kept(tmp_path: Path) -> None:
+    """What might become UTF-16, and is cut off before that is known, is rows that are no JSON, and none of them is lost."""
+    data = gzip.compress(b"\0\n" * 9_000)[:-8]
+
+    assert _until_damage(_written(tmp_path, data)) == [b"\0"] * 9_000
 
 
 @pytest.mark.parametrize("zipped", [False, True])

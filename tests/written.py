@@ -73,6 +73,23 @@ def read_back(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write *rows* in the format that the ending of *path* names."""
+    if path.suffix == ".jsonl":
+        path.write_bytes(as_lines(rows))
+    else:
+        write_table(path, pa.Table.from_pylist(rows))
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write *table* as Parquet or Arrow, as the ending of *path* says."""
+    if path.suffix == ".parquet":
+        pq.write_table(table, path)
+    else:
+        with pa.ipc.new_file(path, table.schema) as writer:
+            writer.write_table(table)
+
+
 def set_aside(path: Path) -> list[dict[str, Any]]:
     """Return the rows set aside from the output *path*."""
     aside = path.with_name(path.name + SET_ASIDE)

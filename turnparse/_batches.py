@@ -24,6 +24,7 @@ from turnparse._pair_columns import SecondLook, look_again, worth_it
 from turnparse._parts import RegularPairs, RegularTexts
 from turnparse._red_team import KEYS, METADATA, MISSPELT, TRANSCRIPT
 from turnparse._render import render
+from turnparse._rows import unknown
 from turnparse._rule_columns import broken_by
 from turnparse._summary import Summary
 from turnparse._table_sources import rows_of
@@ -108,7 +109,14 @@ class BatchConverter:
         written: list[int] = []
         judgements: list[Judgement] = []
         near: list[Words] = []
-        rows = self.rows(batch, odd) if originals is None else [originals[index] for index in odd.tolist()]
+        rows: Sequence[Original]
+        if originals is not None:
+            rows = [originals[index] for index in odd.tolist()]
+        elif self.job.back is None and self.kind(batch.schema.names)[0] is None:
+            # All for the same reason, which names the columns: those that are of no use, too.
+            rows = [unknown(batch.schema.names, self.job.columns)] * len(odd)
+        else:
+            rows = self.rows(batch, odd)
         for index, row in zip(odd.tolist(), rows, strict=True):
             judgement = self._judged(row)
             counts.diagnostics.update(judgement.codes)

@@ -20,13 +20,22 @@ BOM: Final = b"\xef\xbb\xbf"
 UNICODE_SPACES: Final = frozenset([*range(0x1C, 0x20), *range(0x80, 0x100)])
 """What white space that only `str` knows begins with, as a byte."""
 OTHER_ENCODINGS: Final = {
-    "UTF-32": re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff"),
-    "UTF-16": re.compile(
-        rb"""\xff\xfe(?:[^\0]\0|\Z)|\xfe\xff(?:\0[^\0]|\Z)|[{\[]\0[\s"{]\0|\0[{\[]\0[\s"{]""", re.DOTALL
-    ),
+    encoding: re.compile(pattern, re.DOTALL)
+    for encoding, pattern in {
+        "UTF-32": rb"\xff\xfe\0\0|\0\0\xfe\xff",
+        "UTF-32LE": rb"(?:\s\0\0\0)*+[{\[]\0\0\0[\s\"{}\[\]]\0\0\0",
+        "UTF-32BE": rb"(?:\0\0\0\s)*+\0\0\0[{\[]\0\0\0[\s\"{}\[\]]",
+        "UTF-16": rb"\xff\xfe(?:[^\0]\0|\Z)|\xfe\xff(?:\0[^\0]|\Z)",
+        "UTF-16LE": rb"(?:\s\0)*+[{\[]\0[\s\"{}\[\]]\0",
+        "UTF-16BE": rb"(?:\0\s)*+\0[{\[]\0[\s\"{}\[\]]",
+    }.items()
 }
-"""{an encoding that is not read: what a file in it begins with}: a byte order mark and a plain character, or two of those that
-begin JSON."""
+"""{an encoding that is not read: what a file in it begins with}: a byte order mark and a plain character; or, perhaps after blank
+lines, two of those that begin JSON."""
+MOST_UNDECIDED: Final = 1 << 16
+"""Bytes at the start of a file that are looked at for that at most."""
+BLANKS: Final = b"\t\n\v\f\r \0"
+"""The bytes of blank lines in any of these."""
 SPACES: Final = re.compile(rb"\s*")
 LINE_FEEDS: Final = re.compile(rb"\n+")
 
@@ -84,10 +93,14 @@ class RawRow:
             RowError: if it is.
         """
         if self.size is not None:
-            msg = (
-                f"expected a row that is shorter, found {self.size:,} bytes, of which {len(self.data):,} are kept here; "
-                "to read it, name a larger --max-row-bytes"
+            size, kept = f"{self.size:,} bytes", f"{len(self.data):,}"
+            # What Arrow holds of a row is another number of bytes than it has as JSON: none is a part of the other.
+            found = (
+                f"{size}, of which {kept} are"
+                if self.line is not None
+                else f"{size} in its table; as JSON, its first {kept} are"
             )
+            msg = f"expected a row that is shorter, found {found} kept here; to read it, name a larger --max-row-bytes"
             raise RowError(msg, code="row-too-long")
 
 
@@ -105,11 +118,6 @@ class Chunk:
     data: bytes
     line: int
     elements: tuple[RawRow, ...] | None = None
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether this is but the beginning of a row that is too long."""
-        return self.elements is not None and self.elements[0].size is not None
 
     def rows(self) -> tuple[list[RawRow], int]:
         """Return the rows, their numbers counted from the chunk's first, and how many blank lines there are."""
@@ -145,10 +153,14 @@ def chunks_of(stream: io.BufferedReader, counted: Counted, limit: int) -> Iterat
         limit: how many bytes a row may have.
     """
     head = b""
-    while len(head) < LONGEST_MAGIC and (data := stream.read1(CHUNK)):
+    while len(head) < LONGEST_MAGIC or _is_undecided(head):
+        # What is wrong is told where it is met again, after the rows that come before it.
+        data, _ = _more(stream)
+        if not data:
+            break
         head += data
     for encoding, begun in OTHER_ENCODINGS.items():
-        if begun.match(head):
+        if begun.match(head, 0, MOST_UNDECIDED):
             msg = f"expected UTF-8, found {encoding}; convert it first, as with iconv -f {encoding} -t UTF-8"
             raise SourceError(msg)
     head = head.removeprefix(BOM)
@@ -227,6 +239,11 @@ def _is_list_of_no_rows(line: bytes) -> bool:
     except orjson.JSONDecodeError:
         return False
     return isinstance(found, list) and not any(isinstance(element, dict) for element in found)
+
+
+def _is_undecided(head: bytes) -> bool:
+    """Tell whether *head*, of which more may follow, may be blank lines in one of `OTHER_ENCODINGS` so far."""
+    return b"\0" in head and len(head) < MOST_UNDECIDED and len(head.lstrip(BLANKS)) < LONGEST_MAGIC
 
 
 def _end_of_blank_lines(head: bytes) -> int:

@@ -31,6 +31,7 @@ from turnparse._tasks import (
     is_device,
     manifest_path,
     require_distinct,
+    require_folders,
     require_new,
     tasks_of,
 )
@@ -205,7 +206,8 @@ def _checked_files(
     """Return all that is to be written, if it can be, cleared of what runs that were killed have left.
 
     Raises:
-        OptionError: if a file is to be written twice, is a source or a link, or is there, and all should be *new*.
+        OptionError: if a file is to be written twice, is a source or a link, is in a file, or is there, and all should be *new*.
+        OutputError: if it is in a folder that is not there.
     """
     outputs = [task.out.name for task in tasks]
     written = [*files_written(tasks), *side_paths(target, outputs, shared=False)]
@@ -216,6 +218,7 @@ def _checked_files(
     if manifest is not None:
         kept.append(manifest)
     require_distinct(tasks, [*written, *kept])
+    require_folders(tasks, [*written, *kept], summary)
     if new:
         require_new(written)
     remove_orphans([*written, *kept])

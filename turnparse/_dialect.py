@@ -94,6 +94,7 @@ class Dialect:
         user: str | Sequence[str] | None = None,
         assistant: str | Sequence[str] | None = None,
         system: str | Sequence[str] | None = None,
+        **others: str | Sequence[str] | None,
     ) -> Dialect:
         """Return this dialect with other labels, as ``Dialect.named().with_labels(user="User", assistant="Bot")``.
 
@@ -102,12 +103,13 @@ class Dialect:
                 to keep what it has.
             assistant: likewise.
             system: likewise.
+            others: there are no other roles.
 
         Raises:
             ArgumentError: if a label is no `str`.
-            OptionError: if a label cannot be one, or belongs to two roles, or the dialect is not flat.
+            OptionError: if a role is none, if a label cannot be one, or belongs to two roles, or the dialect is not flat.
         """
-        labels = checked_labels({"user": user, "assistant": assistant, "system": system})
+        labels = checked_labels({"user": user, "assistant": assistant, "system": system, **others})
         told = ", ".join(f"{role}={name}" for role, names in labels.items() for name in names)
         if not self.flat:
             msg = f"expected a flat dialect to give other labels, found {escape(self.name)}: change its grammar instead"

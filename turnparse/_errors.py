@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Collection
+from itertools import islice
+from typing import Any, Final
+
+MOST_LISTED: Final = 8
+"""Keys that a message lists at most."""
 
 
 def escape(text: str, limit: int = 80) -> str:
@@ -27,9 +32,10 @@ def shown(value: object, limit: int = 40) -> str:
         return f"some {type(value).__name__}"
 
 
-def named(key: object) -> str:
-    """Return *key* as a message lists it: a name as it is, anything else as `shown`."""
-    return key if isinstance(key, str) else shown(key)
+def listed(keys: Collection[object], nothing: str = "none") -> str:
+    """Return *keys* as a message lists them: each as `shown`, of many the first few; *nothing* if there are none."""
+    more = f" and {len(keys) - MOST_LISTED:,} more" if len(keys) > MOST_LISTED else ""
+    return (", ".join(shown(key) for key in islice(keys, MOST_LISTED)) or nothing) + more
 
 
 class TurnparseError(Exception):
@@ -40,7 +46,7 @@ class TurnparseError(Exception):
         source: the file (or other source) it was found in, or None.
         row: the 0-based row of that source, or None.
         line: the 1-based line, or None.
-        column: the 1-based column of that line, or None.
+        column: the 1-based column of that line, or, without lines, of the row as JSON; or None.
     """
 
     def __init__(
@@ -60,7 +66,11 @@ class TurnparseError(Exception):
         self.column = column
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.source, self.line, self.column) if part is not None)
+        parts = (self.source, self.line, self.column if self.line is not None else None)
+        place = ":".join(str(part) for part in parts if part is not None)
+        if self.line is None and self.row is not None:
+            # As of tables, which have no lines: a number after the name would be taken for one.
+            place = f"{place}, row {self.row}" if place else f"row {self.row}"
         return f"{place}: {self.message}" if place else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:

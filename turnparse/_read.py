@@ -17,7 +17,7 @@ from turnparse._model import Diagnostics, Origin, Pair, Transcript
 from turnparse._parse import asked
 from turnparse._red_team import RedTeamAttempt
 from turnparse._rows import Columns, recognise
-from turnparse._set_aside import as_first_read, decoded
+from turnparse._set_aside import as_first_read, decoded, has_entries
 from turnparse._sources import Source, open_source
 
 
@@ -95,16 +95,18 @@ def _rows(source: Source, columns: Columns, limits: Limits) -> Iterator[tuple[Ra
             raw = as_first_read(found, columns)
             yield raw, partial(decoded, raw, columns)
         return
-    from turnparse._table_sources import raw_row, read_batches
+    from turnparse._table_sources import chunk_of, raw_row, read_batches, rows_of
 
     number = 0
     for batch in read_batches(source.table, source.name, limits=limits):
-        if isinstance(batch, Chunk):
-            for raw in batch.rows()[0]:
-                yield attrs.evolve(raw, row=number), partial(decoded, raw, columns)
+        if isinstance(batch, Chunk) or has_entries(batch.schema.names, columns):
+            chunk = batch if isinstance(batch, Chunk) else chunk_of(batch)
+            for found in chunk.rows()[0]:
+                raw = as_first_read(attrs.evolve(found, row=number), columns)
+                yield raw, partial(decoded, raw, columns)
                 number += 1
             continue
-        for row in batch.to_pylist():
+        for row in rows_of(batch):
             yield raw_row(row, number), partial(dict, row)
             number += 1
 

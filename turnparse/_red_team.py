@@ -12,7 +12,7 @@ import attrs
 
 from turnparse._diagnose import Diagnostic
 from turnparse._dialect import DEFAULT, Dialect, resolve
-from turnparse._errors import ArgumentError, RowError, escape, named, shown
+from turnparse._errors import ArgumentError, RowError, escape, listed, shown
 from turnparse._model import Diagnostics, Message, Origin, Placed, Transcript
 from turnparse._parse import asked
 
@@ -108,7 +108,7 @@ def parse_red_team(
     """
     _require_mapping(row)
     if TRANSCRIPT not in row:
-        msg = f"expected the key {TRANSCRIPT!r}, found {escape(', '.join(map(named, row)) or 'no keys')}"
+        msg = f"expected the key {TRANSCRIPT!r}, found {listed(row, 'no keys')}"
         raise RowError(msg, code="no-known-column")
     if not isinstance(row[TRANSCRIPT], str):
         raise wrong_type(TRANSCRIPT, row[TRANSCRIPT], "a string")

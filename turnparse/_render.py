@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from turnparse._dialect import DEFAULT, Dialect, resolve
-from turnparse._errors import ArgumentError, DialectError, RenderError, escape, named, shown
+from turnparse._errors import ArgumentError, DialectError, RenderError, escape, listed, shown
 from turnparse._markers import ROLES
 from turnparse._model import Message, Transcript
 
@@ -52,7 +52,7 @@ def render(
 
 def _checked(index: int, message: object) -> tuple[str, str]:
     if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
-        found = escape(", ".join(map(named, message))) if isinstance(message, Mapping) else type(message).__name__
+        found = listed(message, "no keys") if isinstance(message, Mapping) else type(message).__name__
         msg = f"expected message {index} to have the keys role and content and no others, found {found}"
         raise RenderError(msg, index=index)
     role, content = message["role"], message["content"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import attrs
 
 from turnparse._dialect import Dialect
 from turnparse._duplicates import may_repeat, require_once
-from turnparse._errors import OptionError, RowError, escape, require_str
+from turnparse._errors import OptionError, RowError, escape, listed, require_str
 from turnparse._json_values import exactly
 from turnparse._model import Diagnostics, Origin, Pair, Transcript
 from turnparse._red_team import KEYS, TRANSCRIPT, RedTeamAttempt, parse_red_team, wrong_type
@@ -120,6 +120,16 @@ def decode_once(data: bytes, columns: Columns, *, every: bool = False) -> dict[s
     return row
 
 
+def unknown(names: Collection[str], columns: Columns) -> RowError:
+    """Return the error that says that a row with the columns *names* has none that is known."""
+    known = [escape(name, 40) for name in attrs.astuple(columns)]
+    msg = (
+        f"expected the columns {known[0]} and {known[1]}, or {known[2]}, or {known[3]}, found {listed(names, 'no columns')}; "
+        "name yours with --chosen and --rejected, or --transcript"
+    )
+    return RowError(msg, code="no-known-column")
+
+
 def recognise(
     row: Mapping[str, Any], columns: Columns, dialect: Dialect, diagnostics: Diagnostics, origin: Origin | None = None
 ) -> Pair | RedTeamAttempt | Transcript:
@@ -130,12 +140,7 @@ def recognise(
     """
     names = columns.read_by(row)
     if not names:
-        msg = (
-            f"expected the columns {escape(columns.chosen)} and {escape(columns.rejected)}, or "
-            f"{escape(columns.transcript)}, or {escape(columns.text)}, found {escape(', '.join(row) or 'no columns')}; "
-            "name yours with --chosen and --rejected, or --transcript"
-        )
-        raise RowError(msg, code="no-known-column")
+        raise unknown(row, columns)
     for name in names:
         if not isinstance(row[name], str):
             raise wrong_type(name, row[name], "a string")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +28,9 @@ BYTES: Final = "raw_base64"
 
 NOTES: Final = ("offset", "size")
 """What an entry may tell besides, of what cannot be kept whole in it."""
+
+NUMBERS: Final = ("line", "row", *NOTES)
+"""The keys of numbers."""
 
 SIGNS: Final = tuple(f'"{key}"'.encode() for key in KEYS)
 """What the text of every entry has in it: other rows are told apart by that, before they are looked into."""
@@ -112,14 +115,15 @@ def damage_line(error: DamagedError, row: int, source: str) -> bytes:
 def as_first_read(raw: RawRow, columns: Columns) -> RawRow:
     """Return a row as it was first read, if it is an entry of a set-aside file; any other as it is.
 
-    An entry has the keys of one and no others. A row in which *columns* find texts is none, whatever its keys.
+    An entry has the keys of one, and perhaps others, which whoever mended it, or the tool that he did it with, has added. A
+    row in which *columns* find texts is none, whatever its keys.
     """
     # Of a row that is too long there may be all: what counts is how long the row is that it tells of.
     if (raw.size is not None and len(raw.data) < raw.size) or not all(sign in raw.data for sign in SIGNS):
         return raw
     try:
         # An entry with a key twice tells two things: it is set aside as what it is, a row like any other.
-        entry = decode_once(raw.data, columns, every=True)
+        entry = _plain(decode_once(raw.data, columns, every=True))
     except RowError:
         return raw
     if not _is_entry(entry) or columns.read_by(entry):
@@ -135,10 +139,24 @@ def as_first_read(raw: RawRow, columns: Columns) -> RawRow:
     return RawRow(data, entry["line"], raw.row, size if is_cut or is_long else None, first)
 
 
+def has_entries(names: Collection[str], columns: Columns) -> bool:
+    """Tell whether the rows of a table with the columns *names* may be entries."""
+    return KEYS.issubset(names) and not columns.read_by(dict.fromkeys(names, ""))
+
+
+def _plain(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return *entry* as it was before a table held it: there all have what one has, and numbers among nulls are floats."""
+    plain = {key: value for key, value in entry.items() if key in KEYS or value is not None}
+    for key in NUMBERS:
+        value = plain.get(key)
+        if isinstance(value, float) and value.is_integer():
+            plain[key] = int(value)
+    return plain
+
+
 def _is_entry(entry: Mapping[str, Any]) -> bool:
     return (
         entry.keys() >= KEYS
-        and entry.keys() <= KEYS.union((BYTES, *NOTES))
         and isinstance(entry["raw"], str)
         and isinstance(entry["message"], str)
         and isinstance(entry["codes"], list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,7 +15,7 @@ from turnparse._digests import Content
 from turnparse._errors import OptionError, OutputError, escape
 from turnparse._stores import NewFile, located, store_of
 from turnparse._streams import reason, zstd
-from turnparse._urls import redacted
+from turnparse._urls import is_url, redacted
 from turnparse._whole import TakenError
 
 STDOUT: Final = "-"
@@ -24,6 +25,14 @@ FORMATS: Final = (*LINE_FORMATS, "parquet", "arrow")
 
 NO_ROOM: Final = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 """What the system says when a disk, a quota or a file is full."""
+
+ADVICE: Final = {
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "name a folder that you may write to"),
+    **dict.fromkeys((errno.ENOENT, errno.ENOTDIR), "name a folder that is there"),
+    **dict.fromkeys((errno.EEXIST, errno.EISDIR), "name another file"),
+    errno.ENAMETOOLONG: "give it a shorter name",
+}
+"""{what the system says of a file that cannot be made: what to do}."""
 
 ROWS_AT_ONCE: Final = 20_000
 """Rows of a row group of Parquet, or a batch of Arrow: readers take one at a time."""
@@ -74,13 +83,23 @@ def format_of(path: str) -> str:
 
 
 def failure(error: Exception, path: str, what: str = "the output") -> OutputError:
-    """Return the error that says that *path*, which is *what*, cannot be written."""
-    advice = ""
+    """Return the error that says that *path*, which is *what*, cannot be written, and what to do."""
+    advice = _advice(getattr(error, "errno", None), path)
     if isinstance(error, TakenError):
-        advice = "; move it away and run again with --resume, or write over it with --force"
-    elif getattr(error, "errno", None) in NO_ROOM:
-        advice = "; make room, and run again with --resume"
-    return OutputError(f"expected to write {what}, found: {reason(error)}{advice}", source=escape(redacted(path), 300))
+        advice = "move it away and run again with --resume, or write over it with --force"
+    told = f"; {advice}" if advice else ""
+    return OutputError(f"expected to write {what}, found: {reason(error)}{told}", source=escape(redacted(path), 300))
+
+
+def _advice(number: int | None, path: str) -> str:
+    """Return what to do where *path* could not be written, for which the system's reason has that *number*; empty if nobody knows."""
+    if number in NO_ROOM:
+        # What went to standard output is gone: there is nothing to go on from.
+        return "make room there, and run again" if path == STDOUT else "make room, and run again with --resume"
+    folder = "" if is_url(path) else os.path.dirname(path)  # noqa: PTH120  # what a name may hold, Path may change
+    if number == errno.ENOENT and folder and not os.path.lexists(folder):
+        return f"make the folder {escape(folder, 300)!r}, and run again"
+    return ADVICE.get(number or 0, "") if path != STDOUT else ""
 
 
 @attrs.define

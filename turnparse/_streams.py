@@ -237,16 +237,25 @@ class Unzipped(io.RawIOBase):
                 out, self._saved = self._saved[: len(buffer)], self._saved[len(buffer) :]
             elif self._failure is not None:
                 raise self._failure
-            elif self._member is None or self._member.eof:
-                self._begin()
-                continue
             else:
-                out = self._decompressed(min(len(buffer), UNZIPPED))
+                try:
+                    out = self._next(min(len(buffer), UNZIPPED))
+                except DamagedError as error:
+                    # Whoever asks again is told so again.
+                    self._failure = error
+                    raise
             if out:
                 buffer[: len(out)] = out
                 self._given += len(out)
                 return len(out)
         return 0
+
+    def _next(self, size: int) -> bytes:
+        """Return what comes next, at most *size* bytes; nothing if that is not known yet."""
+        if self._member is None or self._member.eof:
+            self._begin()
+            return b""
+        return self._decompressed(size)
 
     def _read(self) -> bytes:
         data: bytes = self._stream.read1(UNZIPPED)
@@ -273,7 +282,7 @@ class Unzipped(io.RawIOBase):
         self._waiting = rest
 
     def _decompressed(self, size: int) -> bytes:
-        """Return what comes next, at most *size* bytes; nothing if that is not known yet."""
+        """Return what comes next of the member, at most *size* bytes; nothing if that is not known yet."""
         if self._given > max(EXPANSION_FLOOR, self._limits.max_expansion * self._taken):
             msg = f"it unzips to more than {self._limits.max_expansion:,} times its bytes; if that is meant, name a larger "
             raise damaged(msg + "--max-expansion", self._taken)

@@ -274,6 +274,11 @@ def _value(scalar: Any) -> Any:
             return str(getattr(scalar, "value", scalar.type))
 
 
+def chunk_of(batch: Any) -> Chunk:
+    """Return *batch* as a chunk of rows as JSON, which have no line."""
+    return Chunk(b"", 0, tuple(raw_row(row, index) for index, row in enumerate(rows_of(batch))))
+
+
 def raw_row(row: dict[str, Any], number: int) -> RawRow:
     """Return a row of a table as one that has no line: as JSON, with text for what JSON has no type for."""
     return RawRow(orjson.dumps(row, default=as_json), None, number)

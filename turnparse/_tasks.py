@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from typing import Final
@@ -60,8 +61,11 @@ def tasks_of(
     Raises:
         ArgumentError, OptionError: if an output is no path, or cannot be written.
     """
-    path = located(output, "the output")
-    aside = None if set_aside is None else located(set_aside, "the file for rows set aside")
+    path = _slashed(located(output, "the output"), "the output")
+    aside = None
+    if set_aside is not None:
+        name = "the file for rows set aside"
+        aside = _slashed(located(set_aside, name), name)
     if _is_folder(path):
         tasks = _in_folder(path, aside, _checked_format(ending), shards, new=new)
     else:
@@ -78,6 +82,19 @@ def tasks_of(
             raise OptionError(msg)
         tasks = [Task(shards, output_named(out, new=new), None if aside is None else JsonLines(aside, new=new))]
     return tasks
+
+
+def _slashed(path: str, name: str) -> str:
+    """Return *path* if it is no file with a slash after it.
+
+    Raises:
+        OptionError: if it is.
+    """
+    bare = path.rstrip("".join(SEPARATORS))
+    if bare != path and os.path.isfile(bare):  # noqa: PTH113  # Path.is_file raises where a name is too long
+        msg = f"expected {name} to be a folder, since it ends in a slash, found a file: {escape(bare, 300)!r}"
+        raise OptionError(f"{msg}; leave out the slash to write that file, or name another folder")
+    return path
 
 
 def _is_folder(path: str) -> bool:
@@ -140,6 +157,28 @@ def require_distinct(tasks: list[Task], paths: Iterable[str]) -> None:
         if store_of(path).is_link(path):
             msg = f"expected to write to a file, found a symbolic link: {escape(redacted(path), 300)!r}; name the file that is meant"
             raise OptionError(msg)
+
+
+def require_folders(tasks: list[Task], paths: Iterable[str], summary: str | None) -> None:
+    """Check that the folders of *paths*, all that is to be written, and of *summary*, are there, or can be made.
+
+    Elsewhere a folder is none but a part of names, or is made.
+
+    Raises:
+        OptionError: if one is a file.
+        OutputError: if one is not there, and is none that is made.
+    """
+    for path in paths:
+        folder = "" if is_url(path) else os.path.dirname(path)  # noqa: PTH120  # what a name may hold, Path may change
+        is_there = not folder or os.path.isdir(folder)  # noqa: PTH112  # likewise
+        while folder and not os.path.lexists(folder):
+            folder = os.path.dirname(folder)  # noqa: PTH120  # likewise
+        if folder and not os.path.isdir(folder):  # noqa: PTH112  # likewise
+            msg = f"expected a folder to write {escape(path, 300)!r} to, found a file: {escape(folder, 300)!r}"
+            raise OptionError(f"{msg}; name a folder")
+        if not is_there and (path == summary or not tasks[0].in_folder):
+            what = "the summary" if path == summary else "the output"
+            raise failure(FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)), path, what)
 
 
 def require_new(paths: Iterable[str]) -> None:

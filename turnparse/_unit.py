@@ -27,13 +27,13 @@ from turnparse._manifest import Entry as Known
 from turnparse._manifest import holds
 from turnparse._near_labels import NearMisses, Words
 from turnparse._outcome import Outcome
-from turnparse._set_aside import Entry, damage_line, entries
+from turnparse._set_aside import Entry, damage_line, entries, has_entries
 from turnparse._shards import Shard
 from turnparse._sinks import ArrowRows, Output, failure
 from turnparse._sources import Source, open_source
 from turnparse._stores import folder_of, store_of, sync
 from turnparse._summary import Summary
-from turnparse._table_sources import read_batches
+from turnparse._table_sources import chunk_of, read_batches
 from turnparse._tasks import Task
 
 AHEAD: Final = 2
@@ -237,9 +237,10 @@ class _Work:
             pieces: Iterator[Any] = source.chunks
         else:
             pieces = read_batches(source.table, source.name, self._on_bytes, self._unit.limits)
+        columns = self._converter.job.columns
         for piece in pieces:
             self._check()
-            yield piece
+            yield piece if isinstance(piece, Chunk) or not has_entries(piece.schema.names, columns) else chunk_of(piece)
 
     def _in_order(self, pieces: Iterator[Any], source: Source, pool: ThreadPoolExecutor | None) -> Iterator[Converted]:
         """Yield what each of *pieces* becomes, in their order; an error comes after all that came before it."""
@@ -322,15 +323,17 @@ class _Work:
 
 def _size(piece: Chunk | Any) -> int:
     """Return how many bytes a chunk or batch has."""
-    return len(piece.data) if isinstance(piece, Chunk) else int(piece.nbytes)
+    if not isinstance(piece, Chunk):
+        return int(piece.nbytes)
+    return len(piece.data) or sum(len(row.data) for row in piece.elements or ())
 
 
 def _rows(piece: Chunk | Any) -> int:
     """Return how many rows a batch has; of a chunk of JSON that is not known, and lines tell."""
     if not isinstance(piece, Chunk):
         return len(piece)
-    # A row of a table that is too long is a chunk without a line.
-    return int(piece.is_cut and piece.rows()[0][0].line is None)
+    # Only rows of a table have no line.
+    return len(piece.elements) if piece.elements and piece.elements[0].line is None else 0
 
 
 def _make_folders(*outputs: Output | None) -> None:

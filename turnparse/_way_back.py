@@ -9,7 +9,7 @@ import attrs
 
 from turnparse._cells import Cell, Fields, Keys, Message, Messages, Part, System, Text
 from turnparse._dialect import Dialect
-from turnparse._errors import OptionError, RenderError, RowError, escape, shown
+from turnparse._errors import OptionError, RenderError, RowError, escape, listed, shown
 from turnparse._json_values import json_name
 from turnparse._markers import ROLES
 from turnparse._red_team import KEYS
@@ -84,7 +84,8 @@ class WayBack:
                 if not isinstance(inner, (Text, Message, Messages)) or inner.part not in needed:
                     continue
                 if name not in row:
-                    _refuse(f"a column {name}", "none", "no-known-column")
+                    msg = f"expected a column {name}, found {listed(row, 'no columns')}; name with --from the format that they are in"
+                    raise RowError(msg, code="no-known-column")
                 if isinstance(inner, Text):
                     said[inner.part] = self._cued(place, inner, _text(place, value))
                 elif isinstance(inner, Message):
@@ -153,8 +154,7 @@ def _message(place: str, value: Any, keys: Keys) -> dict[str, str]:
     known = {keys.role, keys.content} | ({keys.loss.key} if keys.loss is not None else set())
     strange = [key for key in value if key not in known and value[key] is not None]
     if strange or not {keys.role, keys.content} <= value.keys():
-        found = ", ".join(map(str, value)) or "no keys"
-        _refuse(f"{place} to have the keys {keys.role} and {keys.content}", found)
+        _refuse(f"{place} to have the keys {keys.role} and {keys.content}", listed(value, "no keys"))
     roles = {keys.names.get(role, role): role for role in ROLES.values()}
     role = value[keys.role]
     if not isinstance(role, str) or role not in roles:
