@@ -334,26 +334,26 @@ def test_an_output_of_a_source_that_has_gone_goes(tmp_path: Path, monkeypatch: p
     assert all_in(tmp_path) == resumed
 
 
+def _gone(folder: Path) -> None:
+    (folder / "in" / "1.jsonl").unlink()
+
+
 KEPT: dict[str, tuple[list[Callable[[Path], object]], dict[str, Any]]] = {
     "the source is there, and others are converted": ([], {"sources": ["in/0.jsonl", "in/2.jsonl"]}),
     "it was no source of this folder": ([lambda f: (f / "in").rename(f / "old")], {"sources": "new"}),
-    "it was named": ([lambda f: _gone(f)], {"sources": ["in/0.jsonl", "in/2.jsonl"]}),
-    "the pattern is another": ([lambda f: _gone(f)], {"sources": "in/[02]*"}),
-    "the output was changed": ([lambda f: _gone(f), lambda f: _edited(f / "out" / "1.jsonl")], {}),
+    "it was named": ([_gone], {"sources": ["in/0.jsonl", "in/2.jsonl"]}),
+    "the pattern is another": ([_gone], {"sources": "in/[02]*"}),
+    "the output was changed": ([_gone, lambda f: _edited(f / "out" / "1.jsonl")], {}),
     "rows set aside were changed": (
-        [lambda f: _gone(f), lambda f: _edited(f / "out" / "1.jsonl.set-aside.jsonl")],
+        [_gone, lambda f: _edited(f / "out" / "1.jsonl.set-aside.jsonl")],
         {},
     ),
-    "it is not resumed": ([lambda f: _gone(f)], {"resume": False, "force": True}),
+    "it is not resumed": ([_gone], {"resume": False, "force": True}),
     "the manifest names another file": (
-        [lambda f: _gone(f), lambda f: _told(f, _renamed), lambda f: (f / "precious.jsonl").write_bytes(b"x")],
+        [_gone, lambda f: _told(f, _renamed), lambda f: (f / "precious.jsonl").write_bytes(b"x")],
         {},
     ),
 }
-
-
-def _gone(folder: Path) -> None:
-    (folder / "in" / "1.jsonl").unlink()
 
 
 def _renamed(entries: dict[str, Any]) -> None:
