@@ -304,10 +304,9 @@ def _progress(sources: tuple[str, ...]) -> Iterator[Callable[[int], object] | No
 
 def _echo_summary(summary: Summary) -> None:
     counts = summary.as_dict()
-    diagnostics, relations = counts.pop("diagnostics"), counts.pop("relations")
-    counts.pop("near_labels", None)
-    lines = [", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items())]
-    for title, found in (("relations", relations), ("rows by code", diagnostics)):
+    totals = {name: count for name, count in counts.items() if isinstance(count, int)}
+    lines = [", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in totals.items())]
+    for title, found in (("relations", counts["relations"]), ("rows by code", counts["diagnostics"])):
         if found:
             lines.append(f"{title}: " + ", ".join(f"{name} {count:,}" for name, count in found.items()))
     if summary.near_labels is not None:

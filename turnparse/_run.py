@@ -297,7 +297,7 @@ class _Run:
         if self.task.aside is not None:
             self.task.aside.write(damage_line(error, rows, source))
         counts = Summary(rows_in=1, rows_set_aside=1)
-        counts.diagnostics["source-damaged"] = 1
+        counts.reasons["source-damaged"] = counts.diagnostics["source-damaged"] = 1
         self.counts.add(counts)
 
     def _pieces(self, source: Source) -> Iterator[Chunk | Any]:
