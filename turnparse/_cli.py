@@ -17,7 +17,16 @@ from turnparse._cells import LOSSES
 from turnparse._codes import CODES, PRESETS
 from turnparse._convert import convert as convert_sources
 from turnparse._dialect import DEFAULT, Dialect, resolve, shipped_names
-from turnparse._errors import DialectError, IncompleteError, OptionError, SourceError, TurnparseError, escape
+from turnparse._errors import (
+    DialectError,
+    IncompleteError,
+    IntendedUseWarning,
+    NotTakenWarning,
+    OptionError,
+    SourceError,
+    TurnparseError,
+    escape,
+)
 from turnparse._limits import MAX_EXPANSION, MAX_ROW_BYTES
 from turnparse._markers import ROLES
 from turnparse._shards import shards_of
@@ -267,8 +276,7 @@ def convert(
         found = f"--control-tokens {control_tokens} and --policy {CONTROL_POLICY}={escape(policies[CONTROL_POLICY])}"
         raise click.UsageError(f"expected one value for control tokens, found {found}")
     with _reported(), _stoppable():
-        with _progress(sources) as on_bytes, warnings.catch_warnings(record=True) as notes:
-            warnings.simplefilter("always", RuntimeWarning)
+        with _noted(), _progress(sources) as on_bytes:
             summary = convert_sources(
                 sources,
                 policies=policies,
@@ -277,9 +285,20 @@ def convert(
                 manifest=not no_manifest,
                 **options,
             )
-        for note in notes:
-            click.echo(f"turnparse: note: {note.message}", err=True)
         _echo_summary(summary)
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    """Tell on standard error what is warned of, when all else is done."""
+    with warnings.catch_warnings(record=True) as notes:
+        for category in (RuntimeWarning, IntendedUseWarning, NotTakenWarning):
+            warnings.simplefilter("always", category)
+        try:
+            yield
+        finally:
+            for note in notes:
+                click.echo(f"turnparse: note: {note.message}", err=True)
 
 
 @contextmanager

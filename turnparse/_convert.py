@@ -15,6 +15,7 @@ from turnparse._errors import IncompleteError, OptionError, require_callable
 from turnparse._job import Job
 from turnparse._limits import Limits
 from turnparse._model import Diagnostics
+from turnparse._notes import warn_of_kinds, warn_of_use
 from turnparse._shards import shards_of
 from turnparse._side_files import side_paths, write_side_files
 from turnparse._sinks import failure
@@ -116,6 +117,8 @@ def convert(
 
     Warns:
         RuntimeWarning: if the dialect is not flat, so that rows are read one by one.
+        IntendedUseWarning: if rows were written that those who published such rows do not mean for what the target trains.
+        NotTakenWarning: if rows were set aside because the target does not take their kind.
 
     Raises:
         ArgumentError: if an option is of the wrong type.
@@ -152,7 +155,9 @@ def convert(
     converter = BatchConverter(job)
     warn_if_slow(converter)
     try:
-        counts, failures = run(converter, tasks, threads, _locked(on_bytes), limits, manifest=record, resume=resume)
+        counts, each, failures = run(
+            converter, tasks, threads, _locked(on_bytes), limits, manifest=record, resume=resume
+        )
         write_side_files(job.target, [task.out.name for task in tasks if task.out.committed])
         if counted is not None:
             _write_summary(counted, counts)
@@ -162,6 +167,8 @@ def convert(
         # A signal may come between the making of a file and the note that it is there to be discarded.
         remove_orphans(written)
         raise
+    warn_of_use(job, counts)
+    warn_of_kinds(job, counts, tasks, each)
     reasons = [str(failed) for failed in failures[:MOST_TOLD]]
     if len(failures) > MOST_TOLD:
         reasons.append(f"and {len(failures) - MOST_TOLD:,} sources more")

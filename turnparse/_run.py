@@ -69,7 +69,7 @@ def run(
     *,
     manifest: Manifest | None = None,
     resume: bool = False,
-) -> tuple[Summary, list[SourceError]]:
+) -> tuple[Summary, list[Summary], list[SourceError]]:
     """Do all *tasks*.
 
     Args:
@@ -82,7 +82,7 @@ def run(
         resume: whether what the manifest knows to be done is not done again.
 
     Returns:
-        The counts, and what is wrong with sources that could not be read to their end. Of one that could not be read
+        The counts, those of each task, and what is wrong with sources that could not be read to their end. Of one that could not be read
         though nothing need be wrong with it, a `FaultError`, no output is written.
 
     Raises:
@@ -116,7 +116,7 @@ def run(
     failures = [failed for one in runs for failed in one.failures]
     if all(one.nothing_read for one in runs):
         raise failures[0]
-    return counts, failures
+    return counts, [one.counts for one in runs], failures
 
 
 def _all_of(runs: list[_Run], side_by_side: int, stop: Event) -> None:
