@@ -218,6 +218,12 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     is_flag=True,
     help="Leave outputs that an earlier run has finished, if nothing has changed since; write all others anew.",
 )
+@click.option(
+    "--card",
+    is_flag=True,
+    help="Write a dataset card, README.md, into the folder of the output: sources, options, counts, intended use, with "
+    "metadata for the Hugging Face Hub. A README.md of anybody else's is never written over.",
+)
 @click.option("--no-manifest", is_flag=True, help="Write no manifest; --resume needs one.")
 @click.option(
     "--diagnostics",

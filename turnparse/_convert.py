@@ -10,13 +10,14 @@ from typing import Final
 
 import attrs
 
+from turnparse._card import Run, card_path, require_own, write_card
 from turnparse._dialect import DEFAULT, Dialect
 from turnparse._errors import IncompleteError, OptionError, require_callable
 from turnparse._job import Job
 from turnparse._limits import Limits
 from turnparse._model import Diagnostics
 from turnparse._notes import warn_of_kinds, warn_of_use
-from turnparse._shards import shards_of
+from turnparse._shards import shards_of, source_names
 from turnparse._side_files import side_paths, write_side_files
 from turnparse._sinks import failure
 from turnparse._summary import Summary
@@ -63,6 +64,7 @@ def convert(
     force: bool = False,
     resume: bool = False,
     manifest: bool = True,
+    card: bool = False,
     max_row_bytes: int | None = None,
     max_expansion: int | None = None,
     on_bytes: Callable[[int], object] | None = None,
@@ -106,6 +108,9 @@ def convert(
             not disturbed.
         manifest: whether to write one, last of all: beside a file, with ``.manifest.json`` after its name, or
             ``turnparse-manifest.json`` in a folder. It is what *resume* reads.
+        card: whether to write a dataset card, a ``README.md`` in the folder of the output, with metadata for the Hugging Face
+            Hub: what the rows are and what they are meant for, how they were made, and the counts. One that is there is
+            written over, with *force* or *resume*, only if it is a card as it was written; anybody's own never is.
         max_row_bytes: how many bytes a row may have, 256 MiB if not named: a longer one is set aside, with its beginning. While it is
             converted a row takes up to eight times its size. Of a table it is Arrow's bytes that count.
         max_expansion: how many times its own bytes a compressed file may unzip to, 1,000 if not named; what would come after
@@ -141,9 +146,11 @@ def convert(
     counted = checked_summary(summary)
     if resume and not manifest:
         raise OptionError("expected a manifest to resume from, found that it is left out; leave out resume, or keep it")
-    tasks = tasks_of(shards_of(sources), output, set_aside, format)
+    named = source_names(sources)
+    tasks = tasks_of(shards_of(named), output, set_aside, format)
     told = manifest_path(tasks, output) if manifest else None
-    written = _checked_files(job.target, tasks, counted, told, new=not (force or resume))
+    carded = card_path(tasks, os.fspath(output)) if card else None
+    written = _checked_files(job.target, tasks, counted, told, carded, new=not (force or resume))
     # Arrow and NumPy take a while to load: a mistake in the call is told before that.
     from turnparse._batches import BatchConverter, warn_if_slow
     from turnparse._manifest import Manifest, options_digest
@@ -159,6 +166,14 @@ def convert(
             converter, tasks, threads, _locked(on_bytes), limits, manifest=record, resume=resume
         )
         write_side_files(job.target, [task.out.name for task in tasks if task.out.committed])
+        if carded is not None:
+            asked = {
+                "to": to, "from_": from_, "preset": preset, "policies": policies or {}, "system": system, "loss": loss, "side": side,
+                "chosen": chosen, "rejected": rejected, "transcript": transcript, "diagnostics": diagnostics,
+                "keep_columns": keep_columns, "provenance": provenance, "format": format, "max_row_bytes": max_row_bytes,
+                "max_expansion": max_expansion, "card": True,
+            }  # fmt: skip
+            write_card(carded, Run(job, named, os.fspath(output), asked, tasks, each, counts))
         if counted is not None:
             _write_summary(counted, counts)
         if record is not None:
@@ -181,22 +196,27 @@ def convert(
 
 
 def _checked_files(
-    target: Target, tasks: list[Task], summary: str | None, manifest: str | None, *, new: bool
+    target: Target, tasks: list[Task], summary: str | None, manifest: str | None, card: str | None, *, new: bool
 ) -> list[str]:
     """Return all that is to be written, if it can be, cleared of what runs that were killed have left.
 
     Raises:
-        OptionError: if a file is to be written twice, is a source or a link, or is there, and all should be *new*.
+        OptionError: if a file is to be written twice, is a source or a link, or is there, and all should be *new*; or if
+            somebody else's stands where the card is to be.
     """
     outputs = [task.out.name for task in tasks]
     written = [*files_written(tasks), *side_paths(target, outputs, shared=False)]
     if summary is not None and not is_device(summary):
         written.append(summary)
+    if card is not None:
+        written.append(card)
     # What they hold of other outputs is kept.
     kept = side_paths(target, outputs, shared=True)
     if manifest is not None:
         kept.append(manifest)
     require_distinct(tasks, [*written, *kept])
+    if card is not None:
+        require_own(card)
     if new:
         require_new(written)
     remove_orphans([*written, *kept])

@@ -50,6 +50,17 @@ class Shard:
         return self.inner.removesuffix(ending)
 
 
+def source_names(sources: object) -> list[str]:
+    """Return *sources*, a path or paths, as a list of texts.
+
+    Raises:
+        ArgumentError: if a source is no path.
+    """
+    if isinstance(sources, (str, os.PathLike)) or not isinstance(sources, Iterable):
+        sources = [sources]
+    return [require_path(source, "a source") for source in sources]
+
+
 def shards_of(sources: object) -> list[Shard]:
     """Return the files that *sources* name, in their order; those of a folder or pattern sorted by their paths.
 
@@ -64,9 +75,7 @@ def shards_of(sources: object) -> list[Shard]:
         OptionError: if there is none, or standard input is named twice.
         SourceError: if a folder or pattern has no files.
     """
-    if isinstance(sources, (str, os.PathLike)) or not isinstance(sources, Iterable):
-        sources = [sources]
-    paths = [require_path(source, "a source") for source in sources]
+    paths = source_names(sources)
     if not paths:
         msg = "expected at least one source, found none"
         raise OptionError(msg)
