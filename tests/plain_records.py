@@ -14,7 +14,7 @@ from turnparse._policies import Item
 from turnparse._red_team import RedTeamAttempt
 from turnparse._rows import decode
 from turnparse._summary import Summary
-from turnparse._target import part_of
+from turnparse._target import kind_of, part_of
 
 OPTIONS: dict[str, Any] = {
     "to": "trl", "preset": "default", "policies": None, "dialect": Dialect.named(), "diagnostics": "structural", "side": "chosen",
@@ -39,10 +39,13 @@ def one_by_one(rows: list[dict[str, Any]], **options: Any) -> tuple[list[Any], l
         counts.diagnostics.update(judgement.codes)
         if "no-turns" in judgement.codes:
             near.take([() if job.back else finder.words(row[name] for name in job.columns.read_by(row))])
+        if judgement.item is not None:
+            counts.kinds[kind_of(judgement.item)] += 1
         if judgement.relation is not None:
             counts.relations[judgement.relation] += 1
         if judgement.item is None or judgement.message:
             aside.append((number, judgement.codes))
+            counts.reasons[judgement.codes[0]] += 1
         else:
             made += [(kept or {}) | record for record in records(job, judgement.item, number)]
             counts.rows_out += 1

@@ -229,6 +229,8 @@ def test_the_summary_is_written_as_json(tmp_path: Path) -> None:
         "rows_set_aside": 0,
         "records_out": 1,
         "blank_lines": 1,
+        "kinds": {"pair": 1},
+        "reasons": {},
         "diagnostics": {},
         "relations": {"last-turn": 1},
     }

@@ -882,7 +882,7 @@ def test_the_summary_is_written_as_json(tmp_path: Path) -> None:
     written = json.loads(path.read_text(encoding="utf-8"))
     assert written == summary.as_dict()
     assert list(written) == [
-        "rows_in", "rows_out", "rows_set_aside", "records_out", "blank_lines", "diagnostics", "relations",
+        "rows_in", "rows_out", "rows_set_aside", "records_out", "blank_lines", "kinds", "reasons", "diagnostics", "relations",
     ]  # fmt: skip
     assert written | {"diagnostics": {}} == {
         "rows_in": 3,
@@ -890,6 +890,8 @@ def test_the_summary_is_written_as_json(tmp_path: Path) -> None:
         "rows_set_aside": 1,
         "records_out": 2,
         "blank_lines": 2,
+        "kinds": {"pair": 2},
+        "reasons": {"bad-json": 1},
         "diagnostics": {},
         "relations": {"last-turn": 2},
     }

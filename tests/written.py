@@ -123,3 +123,5 @@ def adds_up(summary: Summary) -> None:
     """Assert that every row was accounted for."""
     assert summary.rows_in == summary.rows_out + summary.rows_set_aside
     assert summary.records_out == summary.rows_out
+    assert sum(summary.reasons.values()) == summary.rows_set_aside
+    assert sum(summary.kinds.values()) <= summary.rows_in

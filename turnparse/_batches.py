@@ -120,6 +120,8 @@ class BatchConverter:
         for index, row in zip(odd.tolist(), rows, strict=True):
             judgement = self._judged(row)
             counts.diagnostics.update(judgement.codes)
+            if judgement.item is not None:
+                counts.kinds[kind_of(judgement.item)] += 1
             if NO_TURNS in judgement.codes and len(near) < MOST_ROWS and not isinstance(row, RowError):
                 near.append(self._near_labels(row))
             if judgement.relation is not None:
@@ -134,6 +136,9 @@ class BatchConverter:
             clashes = self._clashes(batch, originals, by_columns)
             if clashes:
                 counts.diagnostics["column-clash"] += clashes
+        kind, _ = self.kind(batch.schema.names)
+        if kind is not None and len(odd) < len(batch):
+            counts.kinds[kind] += len(batch) - len(odd)
         if self.job.columns.chosen in batch.schema.names:
             regular_pairs = len(batch) - len(odd) - len(again.rows)
             if regular_pairs:

@@ -17,7 +17,16 @@ from turnparse._codes import CODES, PRESETS
 from turnparse._convert import convert as convert_sources
 from turnparse._dialect import DEFAULT, Dialect, resolve, shipped_names
 from turnparse._engines import ENGINES
-from turnparse._errors import DialectError, IncompleteError, OptionError, SourceError, TurnparseError, escape
+from turnparse._errors import (
+    DialectError,
+    IncompleteError,
+    IntendedUseWarning,
+    NotTakenWarning,
+    OptionError,
+    SourceError,
+    TurnparseError,
+    escape,
+)
 from turnparse._limits import MAX_EXPANSION, MAX_ROW_BYTES
 from turnparse._markers import ROLES
 from turnparse._shards import shards_of
@@ -188,6 +197,12 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     help="Leave outputs that an earlier run has finished, if nothing has changed since; write all others anew, and remove those "
     "whose sources have gone from the folder.",
 )
+@click.option(
+    "--card",
+    is_flag=True,
+    help="Write a dataset card, README.md, into the folder of the output: sources, options, counts, intended use, with "
+    "metadata for the Hugging Face Hub. A README.md of anybody else's is never written over.",
+)
 @click.option("--no-manifest", is_flag=True, help="Write no manifest; --resume needs one.")
 @click.option(
     "--diagnostics",
@@ -260,9 +275,10 @@ def convert(
 
 @contextmanager
 def _noted() -> Iterator[None]:
-    """Tell warnings as notes at the end, however that comes."""
+    """Tell on standard error what is warned of, when all else is done."""
     with warnings.catch_warnings(record=True) as notes:
-        warnings.simplefilter("always", RuntimeWarning)
+        for category in (RuntimeWarning, IntendedUseWarning, NotTakenWarning):
+            warnings.simplefilter("always", category)
         try:
             yield
         finally:
@@ -292,10 +308,9 @@ def _progress(sources: tuple[str, ...]) -> Iterator[Callable[[int], object] | No
 
 def _echo_summary(summary: Summary) -> None:
     counts = summary.as_dict()
-    diagnostics, relations = counts.pop("diagnostics"), counts.pop("relations")
-    counts.pop("near_labels", None)
-    lines = [", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in counts.items())]
-    for title, found in (("relations", relations), ("rows by code", diagnostics)):
+    totals = {name: count for name, count in counts.items() if isinstance(count, int)}
+    lines = [", ".join(f"{name.replace('_', ' ')}: {count:,}" for name, count in totals.items())]
+    for title, found in (("relations", counts["relations"]), ("rows by code", counts["diagnostics"])):
         if found:
             lines.append(f"{title}: " + ", ".join(f"{name} {count:,}" for name, count in found.items()))
     if summary.near_labels is not None:

@@ -11,16 +11,19 @@ from typing import Final
 
 import attrs
 
+from turnparse._card import Run, card_path, require_own, write_card
 from turnparse._dialect import DEFAULT, Dialect
 from turnparse._engines import engine_named, require_engine
 from turnparse._errors import IncompleteError, OptionError, escape, require_callable
 from turnparse._job import Job
 from turnparse._limits import Limits
 from turnparse._model import Diagnostics
+from turnparse._notes import warn_of_kinds, warn_of_use
+from turnparse._outcome import Done
 from turnparse._shards import Shard, paths_of, shards_of
 from turnparse._side_files import side_paths, write_side_files
 from turnparse._sinks import failure
-from turnparse._stores import remove_orphans, write_whole
+from turnparse._stores import located, remove_orphans, write_whole
 from turnparse._summary import Summary
 from turnparse._target import Target
 from turnparse._tasks import (
@@ -67,6 +70,7 @@ def convert(
     force: bool = False,
     resume: bool = False,
     manifest: bool = True,
+    card: bool = False,
     max_row_bytes: int | None = None,
     max_expansion: int | None = None,
     on_bytes: Callable[[int], object] | None = None,
@@ -115,6 +119,9 @@ def convert(
             run that was not disturbed.
         manifest: whether to write one, last of all: beside a file, with ``.manifest.json`` after its name, or
             ``turnparse-manifest.json`` in a folder. It is what *resume* reads.
+        card: whether to write a dataset card, a ``README.md`` in the folder of the output, with metadata for the Hugging Face
+            Hub: what the rows are and what they are meant for, how they were made, and the counts. One that is there is
+            written over, with *force* or *resume*, only if it is a card as it was written; anybody's own never is.
         max_row_bytes: how many bytes a row may have, 256 MiB if not named: a longer one is set aside, with its beginning. While it is
             converted a row takes up to eight times its size. Of a table it is Arrow's bytes that count.
         max_expansion: how many times its own bytes a compressed file may unzip to, 1,000 if not named; what would come after
@@ -126,6 +133,8 @@ def convert(
 
     Warns:
         RuntimeWarning: if the dialect is not flat, so that rows are read one by one; or if outputs were removed.
+        IntendedUseWarning: if rows were written that those who published such rows do not mean for what the target trains.
+        NotTakenWarning: if rows were set aside because the target does not take their kind.
 
     Raises:
         ArgumentError: if an option is of the wrong type.
@@ -153,7 +162,8 @@ def convert(
     named = paths_of(sources)
     tasks = tasks_of(shards_of(named), output, set_aside, format, new=new)
     told = manifest_path(tasks, output) if manifest else None
-    written = _checked_files(job.target, tasks, counted, told, new=new)
+    carded = card_path(tasks, located(output, "the output")) if card else None
+    written = _checked_files(job.target, tasks, counted, told, carded, new=new)
     require_engine(engine, ray_address, tasks)
     # Arrow and NumPy take a while to load: a mistake in the call is told before that.
     from turnparse._batches import BatchConverter, warn_if_slow
@@ -173,52 +183,73 @@ def convert(
         for task in tasks
     ]
     try:
-        counts, failures, there = run(converter, units, runner, _locked(on_bytes), record)
-        write_side_files(job.target, there, new=new)
+        done = run(converter, units, runner, _locked(on_bytes), record)
+        write_side_files(job.target, [task.out.name for task, _ in done.there], new=new)
         if resume and record is not None and tasks[0].in_folder:
 
             def task_of(shard: Shard) -> Task:
                 return tasks_of([shard], output, set_aside, format)[0]
 
             _tell_removed(remove_gone(record, named, tasks, task_of, job.target))
+        if carded is not None:
+            asked = {
+                "to": to, "from_": from_, "preset": preset, "policies": policies or {}, "system": system, "loss": loss, "side": side,
+                "chosen": chosen, "rejected": rejected, "transcript": transcript, "diagnostics": diagnostics,
+                "keep_columns": keep_columns, "provenance": provenance, "format": format, "max_row_bytes": max_row_bytes,
+                "max_expansion": max_expansion, "card": True,
+            }  # fmt: skip
+            write_card(carded, Run(job, named, located(output, "the output"), asked, done))
         if counted is not None:
-            _write_summary(counted, counts, new=new)
+            _write_summary(counted, done.counts, new=new)
         if record is not None:
             record.save(always=True)
     except BaseException:
         # A signal may come between the making of a file and the note that it is there to be discarded.
         remove_orphans(written)
         raise
+    warn_of_use(job, done.counts)
+    warn_of_kinds(job, done)
+    if reasons := _missing(done):
+        raise IncompleteError("; ".join(reasons), done.counts)
+    return done.counts
+
+
+def _missing(done: Done) -> list[str]:
+    """Return what of a run could not be written, and why."""
+    failures = done.failures
     reasons = [str(failed) for failed in failures[:MOST_TOLD]]
     if len(failures) > MOST_TOLD:
         reasons.append(f"and {len(failures) - MOST_TOLD:,} sources more")
-    if tasks[0].aside is None and counts.rows_set_aside:
-        rows = f"{counts.rows_set_aside} rows"
+    if done.each[0][0].aside is None and done.counts.rows_set_aside:
+        rows = f"{done.counts.rows_set_aside} rows"
         reasons.append(f"{rows} were set aside and written nowhere: name a file for them with --set-aside")
-    if reasons:
-        raise IncompleteError("; ".join(reasons), counts)
-    return counts
+    return reasons
 
 
 def _checked_files(
-    target: Target, tasks: list[Task], summary: str | None, manifest: str | None, *, new: bool
+    target: Target, tasks: list[Task], summary: str | None, manifest: str | None, card: str | None, *, new: bool
 ) -> list[str]:
     """Return all that is to be written, if it can be, cleared of what runs that were killed have left.
 
     Raises:
-        OptionError: if a file is to be written twice, is a source or a link, is in a file, or is there, and all should be *new*.
+        OptionError: if a file is to be written twice, is a source or a link, is in a file, or is there, and all should be *new*; or
+            if somebody else's stands where the card is to be.
         OutputError: if it is in a folder that is not there.
     """
     outputs = [task.out.name for task in tasks]
     written = [*files_written(tasks), *side_paths(target, outputs, shared=False)]
     if summary is not None and not is_device(summary):
         written.append(summary)
+    if card is not None:
+        written.append(card)
     # What they hold of other outputs is kept.
     kept = side_paths(target, outputs, shared=True)
     if manifest is not None:
         kept.append(manifest)
     require_distinct(tasks, [*written, *kept])
     require_folders(tasks, [*written, *kept], summary)
+    if card is not None:
+        require_own(card)
     if new:
         require_new(written)
     remove_orphans([*written, *kept])

@@ -48,10 +48,12 @@ class Dialect:
     Attributes:
         name: what messages call it.
         grammar: the text of the grammar.
+        origin: how a command line asks for it: a shipped name or a file, and then labels as ``ROLE=LABEL``; empty if it cannot.
     """
 
     name: str
     grammar: str = attrs.field(repr=False)
+    origin: tuple[str, ...] = attrs.field(default=(), repr=False)
 
     @classmethod
     def named(cls, name: str = DEFAULT) -> Dialect:
@@ -75,7 +77,7 @@ class Dialect:
         except (OSError, ValueError) as error:
             msg = f"expected a grammar file in UTF-8, found {escape(str(error))}"
             raise DialectError(msg, source=escape(name)) from None
-        return cls.from_text(text, name=name)
+        return attrs.evolve(cls.from_text(text, name=name), origin=(name,))
 
     @classmethod
     def from_text(cls, text: str, *, name: str = "a grammar given as text") -> Dialect:
@@ -118,7 +120,9 @@ class Dialect:
         if not made.flat:
             msg = f"expected labels that {escape(self.name)} can be scanned with, found too many: {escape(told)}"
             raise OptionError(msg)
-        return made
+        kept = [label for label in self.origin[1:] if label.partition("=")[0] not in labels]
+        asked = [f"{role}={name}" for role, names in labels.items() for name in names]
+        return attrs.evolve(made, origin=(*self.origin[:1], *kept, *asked) if self.origin else ())
 
     def validate(self) -> None:
         """Check that the grammar compiles and names its rules and labels as a dialect does.
@@ -248,7 +252,7 @@ class Dialect:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Compiled parsers are neither small nor sure to pickle; the grammar says it all.
-        return Dialect, (self.name, self.grammar)
+        return Dialect, (self.name, self.grammar, self.origin)
 
 
 def _compile(grammar: str, name: str) -> Lark:
@@ -299,7 +303,7 @@ def _named(name: str) -> Dialect:
     if name not in known:
         msg = f"expected a shipped dialect ({', '.join(known)}) or a file that ends in {SUFFIX}, found {escape(name)!r}"
         raise DialectError(msg)
-    return Dialect(name, _shipped(name))
+    return Dialect(name, _shipped(name), (name,))
 
 
 def resolve(dialect: object) -> Dialect:

@@ -1,4 +1,4 @@
-"""The one family of errors: each says where, what was expected, what was found, and what to do."""
+"""The one family of errors: each says where, what was expected, what was found, and what to do. And what is warned of."""
 
 from __future__ import annotations
 
@@ -193,6 +193,14 @@ class IncompleteError(TurnparseError, RuntimeError):
     def __init__(self, message: str, summary: Any) -> None:
         super().__init__(message)
         self.summary = summary
+
+
+class IntendedUseWarning(UserWarning):
+    """Rows were written for a use that those who published such rows did not mean them for."""
+
+
+class NotTakenWarning(UserWarning):
+    """Rows were set aside because they are of a kind that the target does not take, and other targets do."""
 
 
 def require_str(value: object, name: str) -> str:

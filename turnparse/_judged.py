@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
@@ -69,7 +70,7 @@ class Judged:
         written: the other rows that are to be written, as places in the batch, ascending.
         judgements: what was made of each of *written*.
         refused: the rows that are set aside, in order.
-        counts: what became of them all, but for rows written and set aside: see `settled`.
+        counts: what became of them all, but for rows written and set aside, and why: see `settled`.
         near: for each of the first rows without turns, the words that may be meant as labels.
     """
 
@@ -131,10 +132,11 @@ class Judged:
         )
 
     def settled(self, records: int) -> Summary:
-        """Return the counts, with the rows written and set aside, where so many *records* are written of a row."""
+        """Return the counts, with the rows written and set aside, and why, where so many *records* are written of a row."""
         self.counts.rows_set_aside = len(self.refused)
         self.counts.rows_out = len(self.batch) - len(self.refused)
         self.counts.records_out = self.counts.rows_out * records
+        self.counts.reasons = Counter(one.judgement.codes[0] for one in self.refused)
         return self.counts
 
 

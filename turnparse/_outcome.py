@@ -8,6 +8,7 @@ from turnparse._digests import Content
 from turnparse._errors import SourceError
 from turnparse._near_labels import NearMisses
 from turnparse._summary import Summary
+from turnparse._tasks import Task
 
 
 @attrs.frozen
@@ -33,3 +34,31 @@ class Outcome:
     set_aside: Content | None = None
     is_left: bool = False
     nothing_read: bool = False
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the output is in its place, by this run or an earlier one."""
+        return self.output is not None or self.is_left
+
+
+@attrs.frozen
+class Done:
+    """What became of all units of a run.
+
+    Attributes:
+        counts: of all rows.
+        each: each output's task, and what became of it.
+    """
+
+    counts: Summary
+    each: list[tuple[Task, Outcome]]
+
+    @property
+    def failures(self) -> list[SourceError]:
+        """What is wrong with sources that could not be read to their end."""
+        return [failed for _, outcome in self.each for failed in outcome.failures]
+
+    @property
+    def there(self) -> list[tuple[Task, Outcome]]:
+        """The outputs that are in their place."""
+        return [(task, outcome) for task, outcome in self.each if outcome.is_there]

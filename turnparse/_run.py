@@ -9,10 +9,10 @@ from threading import Event
 from typing import Protocol
 
 from turnparse._batches import BatchConverter
-from turnparse._errors import OutputError, SourceError
+from turnparse._errors import OutputError
 from turnparse._manifest import Manifest
 from turnparse._near_labels import NearMisses
-from turnparse._outcome import Outcome
+from turnparse._outcome import Done, Outcome
 from turnparse._summary import Summary
 from turnparse._unit import Unit, do
 
@@ -41,7 +41,7 @@ def run(
     engine: Engine,
     on_bytes: Callable[[int], object] | None,
     manifest: Manifest | None,
-) -> tuple[Summary, list[SourceError], list[str]]:
+) -> Done:
     """Do all *units*.
 
     Args:
@@ -52,8 +52,8 @@ def run(
         manifest: what is told of each output.
 
     Returns:
-        The counts; what is wrong with sources that could not be read to their end; and the outputs that are there. Of a source
-        that could not be read though nothing need be wrong with it, a `FaultError`, no output is written.
+        What became of them. Of a source that could not be read though nothing need be wrong with it, a `FaultError`, no
+        output is written.
 
     Raises:
         SourceError: if no source can be read; then nothing is written.
@@ -80,15 +80,10 @@ def run(
         counts.add(outcome.counts)
         near.add(outcome.near)
     counts.near_labels = converter.hint(counts, near)
-    failures = [failed for outcome in outcomes for failed in outcome.failures]
+    done = Done(counts, [(unit.task, outcome) for unit, outcome in zip(units, outcomes, strict=True)])
     if all(outcome.nothing_read for outcome in outcomes):
-        raise failures[0]
-    there = [
-        unit.task.out.name
-        for unit, outcome in zip(units, outcomes, strict=True)
-        if outcome.output is not None or outcome.is_left
-    ]
-    return counts, failures, there
+        raise done.failures[0]
+    return done
 
 
 class StoppedError(Exception):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import attrs
 
@@ -25,12 +25,13 @@ from turnparse._cells import (
     require_part,
     shape_of,
 )
-from turnparse._errors import ArgumentError, OptionError, escape, require_str
+from turnparse._errors import ArgumentError, OptionError, escape, require_str, shown
 from turnparse._model import Pair, Transcript, Turn
 from turnparse._red_team import METADATA, RedTeamAttempt
 
 Kind = Literal["pair", "red-team", "transcript"]
 Side = Literal["chosen", "rejected"]
+Training = Literal["supervised", "preference", "prompts", ""]
 
 SIDES: Final = ("chosen", "rejected")
 
@@ -162,6 +163,9 @@ class Target:
         singles: the target for rows of one conversation, where this one is asked for on the way back from such.
         side_files: what else the consumer needs to read an output.
         loading: how the consumer loads an output: a snippet of its language, with ``{file}`` for the output's name.
+        trains: what its consumer trains with it: ``"supervised"`` if a model learns to say what is written,
+            ``"preference"`` if it learns which of two to prefer, ``"prompts"`` if it is to answer them; empty if the format is
+            for nothing in particular.
     """
 
     name: str
@@ -175,13 +179,19 @@ class Target:
     singles: str | None = None
     side_files: tuple[SideFile, ...] = ()
     loading: str = ""
+    trains: Training = ""
 
     def __attrs_post_init__(self) -> None:
         """Check what is declared.
 
         Raises:
-            ArgumentError: if there are no columns, an optional one is the last, or two records differ in columns or types.
+            ArgumentError: if there are no columns, an optional one is the last, two records differ in columns or types, or
+                what it trains is unknown.
         """
+        if self.trains not in get_args(Training):
+            known = ", ".join(repr(name) for name in get_args(Training))
+            msg = f"expected {escape(self.name)} to train one of {known}, found {shown(self.trains)}"
+            raise ArgumentError(msg)
         require_last(self.columns, f"the columns of {escape(self.name)}")
         if self.second is not None:
             require_last(self.second, f"the second record of {escape(self.name)}")

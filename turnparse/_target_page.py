@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
@@ -15,13 +15,21 @@ from turnparse._errors import TurnparseError
 from turnparse._render import render
 from turnparse._side_files import filled, shown
 from turnparse._table import convert_table
-from turnparse._target import Rule, Target
+from turnparse._target import Rule, Target, Training
 
 QUESTION = "Is a tomato a fruit?"
 CHOSEN = "Botanically, yes: a berry."
 REJECTED = "No."
 OUTPUT = {False: "train.jsonl", True: "train.parquet"}
 """An output's name, by whether its consumer reads Parquet alone."""
+
+TRAINING: Final[dict[Training, str]] = {
+    "supervised": "supervised, a model learns to say what is written",
+    "preference": "preference, a model learns which of two to prefer",
+    "prompts": "prompts, a model is to answer them",
+    "": "none in particular",
+}
+"""{what is trained with a target: how its page says so}."""
 
 
 def page(target: Target, dialect: Dialect) -> str:
@@ -35,6 +43,7 @@ def _lines(target: Target, dialect: Dialect) -> Iterator[str]:
     yield f"  {target.link}"
     yield ""
     yield f"rows it takes: {', '.join(target.takes)}"
+    yield f"training: {TRAINING[target.trains]}"
     if len(target.records) > 1:
         yield "records it writes of each: two"
     yield ""

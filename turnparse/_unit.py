@@ -224,7 +224,7 @@ class _Work:
         if self._task.aside is not None:
             self._task.aside.write(damage_line(error, rows, source))
         counts = Summary(rows_in=1, rows_set_aside=1)
-        counts.diagnostics["source-damaged"] = 1
+        counts.reasons["source-damaged"] = counts.diagnostics["source-damaged"] = 1
         self._counts.add(counts)
 
     def _pieces(self, source: Source) -> Iterator[Chunk | Any]:

@@ -178,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
             "ETag": f'"{hashlib.sha1(data).hexdigest()}"',
             "X-Repo-Commit": f"{self.server.commits:040x}",
             "Accept-Ranges": "bytes",
-        }  # noqa: S324
+        }
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
         if wanted is None:
             return self._send(200, data, headers)

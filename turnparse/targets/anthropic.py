@@ -8,6 +8,7 @@ TARGET = Target(
     about="Anthropic Messages: system as text, one conversation a row as messages; of a pair the side that --side names.",
     link="https://docs.anthropic.com/en/api/messages",
     takes=("pair", "red-team", "transcript"),
+    trains="",
     columns={
         "system": System("conversation", absent=None, optional=True),
         "messages": Messages("conversation", system="apart"),

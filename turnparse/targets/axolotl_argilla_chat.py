@@ -10,6 +10,7 @@ TARGET = Target(
     about="Axolotl dpo, chat_template.argilla_chat: chosen and rejected as whole conversations.",
     link="https://docs.axolotl.ai/docs/rlhf.html",
     takes=("pair",),
+    trains="preference",
     columns={"chosen": Messages("whole-chosen"), "rejected": Messages("whole-rejected")},
     rules=(
         *one_answer("all messages but the last are read as the prompt, of the chosen side alone", schema=False),

@@ -18,6 +18,7 @@ TARGET = Target(
     about="Axolotl reward model, bradley_terry.chat_template: system, input, chosen and rejected as text; one question a row.",
     link="https://docs.axolotl.ai/docs/reward_modelling.html",
     takes=("pair",),
+    trains="preference",
     columns={
         "system": System(),
         "input": Content("shared"),

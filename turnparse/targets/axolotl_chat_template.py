@@ -10,6 +10,7 @@ TARGET = Target(
     about="Axolotl dpo, chat_template.default: the prompt as messages, one message each as chosen and rejected.",
     link="https://docs.axolotl.ai/docs/rlhf.html",
     takes=("pair",),
+    trains="preference",
     columns={"messages": Messages("shared"), "chosen": Message("chosen"), "rejected": Message("rejected")},
     rules=(
         *one_answer("chosen and rejected are one message each"),

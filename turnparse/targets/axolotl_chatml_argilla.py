@@ -10,6 +10,7 @@ TARGET = Target(
     about="Axolotl dpo, chatml.default: system, instruction, chosen_response and rejected_response as text; one question a row.",
     link="https://docs.axolotl.ai/docs/rlhf.html",
     takes=("pair",),
+    trains="preference",
     columns={
         "system": System(),
         "instruction": Content("shared"),

@@ -10,6 +10,7 @@ TARGET = Target(
     about="Axolotl dpo, chatml.prompt_pairs: system, prompt, chosen and rejected as text; one question a row.",
     link="https://docs.axolotl.ai/docs/rlhf.html",
     takes=("pair",),
+    trains="preference",
     columns={
         "system": System(),
         "prompt": Content("shared"),

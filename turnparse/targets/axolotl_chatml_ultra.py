@@ -10,6 +10,7 @@ TARGET = Target(
     about="Axolotl dpo, chatml.ultra: system and prompt as text, chosen and rejected as two messages each; one question a row.",
     link="https://docs.axolotl.ai/docs/rlhf.html",
     takes=("pair",),
+    trains="preference",
     columns={
         "system": System(),
         "prompt": Content("shared"),

@@ -21,6 +21,7 @@ TARGET = Target(
     about="Axolotl dpo, user_defined.default: prompt up to the assistant's marker, and both answers after it, as text.",
     link="https://docs.axolotl.ai/docs/rlhf.html",
     takes=("pair",),
+    trains="preference",
     columns={
         "prompt": Text("shared", cue="append"),
         "chosen": Text("chosen", cue="strip"),

@@ -8,6 +8,7 @@ TARGET = Target(
     about="Dahoas/full-hh-rlhf: prompt up to the assistant's marker, response, chosen and rejected after it, as text.",
     link="https://huggingface.co/datasets/Dahoas/full-hh-rlhf",
     takes=("pair",),
+    trains="preference",
     columns={
         "prompt": Text("shared", cue="append"),
         "response": Text("chosen", cue="strip"),

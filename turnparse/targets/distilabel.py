@@ -8,6 +8,7 @@ TARGET = Target(
     about="distilabel: the first question as prompt with its digest, both conversations, ratings of 1 and 0, no models.",
     link="https://distilabel.argilla.io/latest/components-gallery/steps/formattextgenerationdpo/",
     takes=("pair",),
+    trains="preference",
     columns={
         "prompt": Content("shared", at="first"),
         "prompt_id": Sha256(Content("shared", at="first")),

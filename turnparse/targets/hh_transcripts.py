@@ -8,6 +8,7 @@ TARGET = Target(
     about="One conversation a row as a transcript; of a pair the side that --side names; red-team metadata beside it.",
     link="https://huggingface.co/datasets/Anthropic/hh-rlhf",
     takes=("pair", "red-team", "transcript"),
+    trains="",
     columns={"transcript": Text("conversation")},
     metadata=True,
     loading=LOAD_DATASET,

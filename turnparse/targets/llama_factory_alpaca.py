@@ -8,6 +8,7 @@ TARGET = Target(
     about="LLaMA-Factory alpaca, ranking: instruction, chosen and rejected as text, the exchanges before as history.",
     link="https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md#preference-dataset",
     takes=("pair",),
+    trains="preference",
     columns={
         "instruction": Content("shared"),
         "input": Constant(""),

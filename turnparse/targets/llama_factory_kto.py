@@ -8,6 +8,7 @@ TARGET = Target(
     about="LLaMA-Factory sharegpt, KTO: whole conversations with kto_tag; two records a pair.",
     link="https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md#kto-dataset",
     takes=("pair",),
+    trains="preference",
     columns={
         "conversations": Messages("whole-chosen", SHAREGPT, system="apart"),
         "kto_tag": Constant(value=True),

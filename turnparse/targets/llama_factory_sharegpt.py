@@ -8,6 +8,7 @@ TARGET = Target(
     about="LLaMA-Factory sharegpt, ranking: the prompt as conversations, one message each as chosen and rejected.",
     link="https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md#preference-dataset-1",
     takes=("pair",),
+    trains="preference",
     columns={
         "conversations": Messages("shared", SHAREGPT, system="apart"),
         "chosen": Message("chosen", SHAREGPT),

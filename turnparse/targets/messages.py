@@ -8,6 +8,7 @@ TARGET = Target(
     about="One conversation a row as messages; of a pair the side that --side names; red-team metadata beside it.",
     link="https://huggingface.co/docs/trl/dataset_formats#language-modeling",
     takes=("pair", "red-team", "transcript"),
+    trains="",
     columns={"messages": Messages("conversation")},
     metadata=True,
     loading=LOAD_DATASET,

@@ -8,6 +8,7 @@ TARGET = Target(
     about="ms-swift KTO: whole conversations as messages, and a label; two records a pair.",
     link="https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html",
     takes=("pair",),
+    trains="preference",
     columns={"messages": Messages("whole-chosen"), "label": Constant(value=True)},
     second={"messages": Messages("whole-rejected"), "label": Constant(value=False)},
     rules=taking_turns(

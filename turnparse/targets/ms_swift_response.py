@@ -10,6 +10,7 @@ TARGET = Target(
     about="ms-swift preference: the chosen side as messages, the other answer as rejected_response.",
     link="https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html",
     takes=("pair",),
+    trains="preference",
     columns={"messages": Messages("whole-chosen", SWIFT), "rejected_response": Content("rejected")},
     rules=(
         *one_answer("rejected_response takes the place of the last message"),

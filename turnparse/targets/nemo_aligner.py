@@ -8,6 +8,7 @@ TARGET = Target(
     about="NeMo-Aligner DPO: prompt up to the assistant's marker, and both responses after it, as text.",
     link="https://docs.nvidia.com/nemo-framework/user-guide/24.07/modelalignment/dpo.html",
     takes=("pair",),
+    trains="preference",
     columns={
         "prompt": Text("shared", cue="append"),
         "chosen_response": Text("chosen", cue="strip"),

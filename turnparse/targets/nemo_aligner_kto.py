@@ -8,6 +8,7 @@ TARGET = Target(
     about="NeMo-Aligner KTO: prompt and response as text, and which of the two it is; two records a pair.",
     link="https://docs.nvidia.com/nemo-framework/user-guide/24.07/modelalignment/dpo.html",
     takes=("pair",),
+    trains="preference",
     columns={
         "prompt": Text("shared", cue="append"),
         "response": Text("chosen", cue="strip"),

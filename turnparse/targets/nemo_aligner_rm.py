@@ -7,6 +7,7 @@ TARGET = Target(
     about="NeMo-Aligner reward model: transcripts as text, the chosen side and then the rejected one.",
     link="https://docs.nvidia.com/nemo-framework/user-guide/24.07/modelalignment/rlhf.html",
     takes=("pair",),
+    trains="preference",
     columns={"text": Text("whole-chosen")},
     second={"text": Text("whole-rejected")},
     loading="""python examples/nlp/gpt/train_reward_model.py model.data.data_impl=jsonl \\

@@ -8,6 +8,7 @@ TARGET = Target(
     about="NeMo-RL preference: context as messages, and two completions with their ranks.",
     link="https://docs.nvidia.com/nemo/rl/latest/guides/dpo.html",
     takes=("pair",),
+    trains="preference",
     columns={
         "context": Messages("shared"),
         "completions": Items(

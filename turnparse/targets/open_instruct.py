@@ -8,6 +8,7 @@ TARGET = Target(
     about="open-instruct preference: chosen and rejected as whole conversations that differ in the last message.",
     link="https://github.com/allenai/open-instruct/blob/main/open_instruct/dataset_transformation.py",
     takes=("pair",),
+    trains="preference",
     columns={"chosen": Messages("whole-chosen"), "rejected": Messages("whole-rejected")},
     rules=(
         *not_empty("there is nothing before the answer", "shared"),

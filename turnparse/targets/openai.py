@@ -10,6 +10,7 @@ TARGET = Target(
     about="OpenAI fine-tuning, chat: one conversation a row as messages; of a pair the side that --side names.",
     link="https://developers.openai.com/api/docs/guides/supervised-fine-tuning",
     takes=("pair", "red-team", "transcript"),
+    trains="supervised",
     columns={"messages": Messages("conversation", OPENAI)},
     rules=(
         *taking_turns(

@@ -8,6 +8,7 @@ TARGET = Target(
     about="OpenAI fine-tuning, preference: input as messages, one preferred and one non-preferred output.",
     link="https://developers.openai.com/api/docs/guides/direct-preference-optimization",
     takes=("pair",),
+    trains="preference",
     columns={
         "input": Fields({"messages": Messages("shared")}),
         "preferred_output": Messages("chosen"),

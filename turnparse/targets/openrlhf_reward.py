@@ -8,6 +8,7 @@ TARGET = Target(
     about="OpenRLHF reward and DPO: prompt, chosen and rejected as lists of messages.",
     link="https://github.com/OpenRLHF/OpenRLHF",
     takes=("pair",),
+    trains="preference",
     columns={"prompt": Messages("shared"), "chosen": Messages("chosen"), "rejected": Messages("rejected")},
     rules=(
         Rule(

@@ -7,6 +7,7 @@ TARGET = Target(
     about="OpenRLHF SFT: one conversation a row as input; of a pair the side that --side names.",
     link="https://github.com/OpenRLHF/OpenRLHF",
     takes=("pair", "red-team", "transcript"),
+    trains="supervised",
     columns={"input": Messages("conversation")},
     rules=(
         Rule(

@@ -8,6 +8,7 @@ TARGET = Target(
     about="RLHFlow standard: chosen and rejected as whole conversations, without scores.",
     link="https://huggingface.co/RLHFlow",
     takes=("pair",),
+    trains="preference",
     columns={
         "chosen": Messages("whole-chosen"),
         "rejected": Messages("whole-rejected"),

@@ -8,6 +8,7 @@ TARGET = Target(
     about="ShareGPT: one conversation a row, with its number as id; of a pair the side that --side names.",
     link="https://github.com/lm-sys/FastChat/blob/main/data/dummy_conversation.json",
     takes=("pair", "red-team", "transcript"),
+    trains="supervised",
     columns={
         "id": Index(text=True),
         "system": System("conversation", absent=None, optional=True),

@@ -8,6 +8,7 @@ TARGET = Target(
     about="torchtune preference: chosen and rejected as whole conversations.",
     link="https://docs.pytorch.org/torchtune/stable/basics/preference_datasets.html",
     takes=("pair",),
+    trains="preference",
     columns={"chosen": Messages("whole-chosen"), "rejected": Messages("whole-rejected")},
     rules=ending_on_assistant(
         "of a side that does not end on the assistant, the end is not learnt", "whole-chosen", "whole-rejected"

@@ -8,6 +8,7 @@ TARGET = Target(
     about="torchtune chat, OpenAI style: one conversation a row as messages; of a pair the side that --side names.",
     link="https://docs.pytorch.org/torchtune/stable/basics/chat_datasets.html",
     takes=("pair", "red-team", "transcript"),
+    trains="supervised",
     columns={"messages": Messages("conversation")},
     rules=(
         Rule(

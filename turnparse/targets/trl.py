@@ -8,6 +8,7 @@ TARGET = Target(
     about="TRL preference, explicit prompt: prompt, chosen and rejected as lists of messages.",
     link="https://huggingface.co/docs/trl/dataset_formats#preference",
     takes=("pair",),
+    trains="preference",
     columns={"prompt": Messages("shared"), "chosen": Messages("chosen"), "rejected": Messages("rejected")},
     rules=(
         prompt_of_trl("shared"),

@@ -8,6 +8,7 @@ TARGET = Target(
     about="TRL preference, implicit prompt: chosen and rejected as whole conversations.",
     link="https://huggingface.co/docs/trl/dataset_formats#preference",
     takes=("pair",),
+    trains="preference",
     columns={"chosen": Messages("whole-chosen"), "rejected": Messages("whole-rejected")},
     rules=not_empty("apply_chat_template raises on a conversation without messages", "whole-chosen", "whole-rejected"),
     loading=LOAD_DATASET,

@@ -8,6 +8,7 @@ TARGET = Target(
     about="TRL preference, implicit prompt, standard: chosen and rejected as whole transcripts.",
     link="https://huggingface.co/docs/trl/dataset_formats#preference",
     takes=("pair",),
+    trains="preference",
     columns={"chosen": Text("whole-chosen"), "rejected": Text("whole-rejected")},
     rules=not_empty("there is nothing to compare in an empty text", "whole-chosen", "whole-rejected"),
     loading=LOAD_DATASET,

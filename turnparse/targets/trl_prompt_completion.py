@@ -8,6 +8,7 @@ TARGET = Target(
     about="TRL prompt-completion: prompt and completion as lists of messages; of a pair the side that --side names.",
     link="https://huggingface.co/docs/trl/dataset_formats#prompt-completion",
     takes=("pair", "red-team", "transcript"),
+    trains="supervised",
     columns={"prompt": Messages("prompt"), "completion": Messages("completion")},
     rules=(prompt_of_trl("prompt"), COMPLETION_OF_TRL),
     loading=LOAD_DATASET,

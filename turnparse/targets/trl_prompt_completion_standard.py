@@ -8,6 +8,7 @@ TARGET = Target(
     about="TRL prompt-completion, standard: prompt up to the assistant's marker, and the answer, as text.",
     link="https://huggingface.co/docs/trl/dataset_formats#prompt-completion",
     takes=("pair", "red-team", "transcript"),
+    trains="supervised",
     columns={"prompt": Text("prompt", cue="append"), "completion": Text("completion", cue="strip")},
     rules=(
         Rule(

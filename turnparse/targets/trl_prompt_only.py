@@ -8,6 +8,7 @@ TARGET = Target(
     about="TRL prompt-only: the turns before the answer, as messages.",
     link="https://huggingface.co/docs/trl/dataset_formats#prompt-only",
     takes=("pair", "red-team", "transcript"),
+    trains="prompts",
     columns={"prompt": Messages("prompt")},
     rules=(prompt_of_trl("prompt"),),
     loading=LOAD_DATASET,

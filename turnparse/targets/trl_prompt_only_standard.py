@@ -8,6 +8,7 @@ TARGET = Target(
     about="TRL prompt-only, standard: the turns before the answer as text, up to the assistant's marker.",
     link="https://huggingface.co/docs/trl/dataset_formats#prompt-only",
     takes=("pair", "red-team", "transcript"),
+    trains="prompts",
     columns={"prompt": Text("prompt", cue="append")},
     loading=LOAD_DATASET,
 )

@@ -8,6 +8,7 @@ TARGET = Target(
     about="TRL preference, standard: prompt up to the assistant's marker, and the answers after it, as text.",
     link="https://huggingface.co/docs/trl/dataset_formats#preference",
     takes=("pair",),
+    trains="preference",
     columns={
         "prompt": Text("shared", cue="append"),
         "chosen": Text("chosen", cue="strip"),

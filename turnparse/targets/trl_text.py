@@ -8,6 +8,7 @@ TARGET = Target(
     about="TRL language modelling, standard: one transcript a row as text; of a pair the side that --side names.",
     link="https://huggingface.co/docs/trl/dataset_formats#language-modeling",
     takes=("pair", "red-team", "transcript"),
+    trains="supervised",
     columns={"text": Text("conversation")},
     loading=LOAD_DATASET,
 )

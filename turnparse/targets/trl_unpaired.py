@@ -8,6 +8,7 @@ TARGET = Target(
     about="TRL unpaired preference: prompt and completion as messages, and a label; two records a pair.",
     link="https://huggingface.co/docs/trl/dataset_formats#unpaired-preference",
     takes=("pair",),
+    trains="preference",
     columns={"prompt": Messages("shared"), "completion": Messages("chosen"), "label": Constant(value=True)},
     second={"prompt": Messages("shared"), "completion": Messages("rejected"), "label": Constant(value=False)},
     rules=(

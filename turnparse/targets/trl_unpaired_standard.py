@@ -8,6 +8,7 @@ TARGET = Target(
     about="TRL unpaired preference, standard: prompt and completion as text, and a label; two records a pair.",
     link="https://huggingface.co/docs/trl/dataset_formats#unpaired-preference",
     takes=("pair",),
+    trains="preference",
     columns={
         "prompt": Text("shared", cue="append"),
         "completion": Text("chosen", cue="strip"),

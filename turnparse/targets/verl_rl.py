@@ -8,6 +8,7 @@ TARGET = Target(
     about="verl RL: the turns before the answer as prompt, the answer as ground truth; for Parquet.",
     link="https://verl.readthedocs.io/en/latest/preparation/prepare_data.html",
     takes=("pair", "red-team", "transcript"),
+    trains="prompts",
     columns={
         "data_source": Constant("hh-rlhf"),
         "prompt": Messages("prompt"),

@@ -8,6 +8,7 @@ TARGET = Target(
     about="verl reward model: prompt up to the assistant's marker, and the answers after it, as text; for Parquet.",
     link="https://verl.readthedocs.io/en/latest/preparation/prepare_data.html",
     takes=("pair",),
+    trains="preference",
     columns={
         "prompt": Text("shared", cue="append"),
         "chosen": Text("chosen", cue="strip"),

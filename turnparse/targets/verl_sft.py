@@ -7,6 +7,7 @@ TARGET = Target(
     about="verl SFT, multi-turn: one conversation a row as messages; of a pair the side that --side names; for Parquet.",
     link="https://verl.readthedocs.io/en/latest/preparation/prepare_data.html",
     takes=("pair", "red-team", "transcript"),
+    trains="supervised",
     columns={"messages": Messages("conversation")},
     rules=(
         Rule(
