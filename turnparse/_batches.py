@@ -109,15 +109,7 @@ class BatchConverter:
         written: list[int] = []
         judgements: list[Judgement] = []
         near: list[Words] = []
-        rows: Sequence[Original]
-        if originals is not None:
-            rows = [originals[index] for index in odd.tolist()]
-        elif self.job.back is None and self.kind(batch.schema.names)[0] is None:
-            # All for the same reason, which names the columns: those that are of no use, too.
-            rows = [unknown(batch.schema.names, self.job.columns)] * len(odd)
-        else:
-            rows = self.rows(batch, odd)
-        for index, row in zip(odd.tolist(), rows, strict=True):
+        for index, row in zip(odd.tolist(), self._odd_rows(batch, originals, odd), strict=True):
             judgement = self._judged(row)
             counts.diagnostics.update(judgement.codes)
             if judgement.item is not None:
@@ -136,16 +128,27 @@ class BatchConverter:
             clashes = self._clashes(batch, originals, by_columns)
             if clashes:
                 counts.diagnostics["column-clash"] += clashes
-        kind, _ = self.kind(batch.schema.names)
-        if kind is not None and len(odd) < len(batch):
-            counts.kinds[kind] += len(batch) - len(odd)
-        if self.job.columns.chosen in batch.schema.names:
-            regular_pairs = len(batch) - len(odd) - len(again.rows)
-            if regular_pairs:
-                counts.relations["last-turn"] += regular_pairs
+        self._count(batch, len(batch) - len(odd), len(again.rows), counts)
         return Judged(
             batch, originals, regular, found.parts, found.metadata, again, written, judgements, refused, counts, near
         )
+
+    def _odd_rows(self, batch: Any, originals: Originals | None, odd: Any) -> Sequence[Original]:
+        """Return the rows of *batch* that are looked at one by one."""
+        if originals is not None:
+            return [originals[index] for index in odd.tolist()]
+        if self.job.back is None and self.kind(batch.schema.names)[0] is None:
+            # All for the same reason, which names the columns: those that are of no use, too.
+            return [unknown(batch.schema.names, self.job.columns)] * len(odd)
+        return self.rows(batch, odd)
+
+    def _count(self, batch: Any, by_columns: int, again: int, counts: Summary) -> None:
+        """Count the kinds and relations of so many rows of *batch* that were finished by columns, of which *again* at a second look."""
+        kind, _ = self.kind(batch.schema.names)
+        if kind is not None and by_columns:
+            counts.kinds[kind] += by_columns
+        if self.job.columns.chosen in batch.schema.names and by_columns > again:
+            counts.relations["last-turn"] += by_columns - again
 
     def _ruled(self, found: Regular, counts: Summary) -> tuple[Mask, list[Refused]]:
         """Return which regular rows are written, and those that break a rule; add to *counts* what is known of both."""
