@@ -13,20 +13,21 @@ from typing import Any
 
 import pytest
 
+from fences import ENGINES, FENCES, README, ROOT
 from turnparse import CODES
 from turnparse._codes import PRESETS
 from turnparse._target import targets
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-FENCES = re.findall(r"^```([^\n]*)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 TEST_COMMAND = "-m pytest"
 
 
 def test_fences_are_marked() -> None:
-    """Every fence names a language that is run, or is `text`, and none is marked to be skipped."""
+    """Every fence names a language that is run, or is `text`, and none is marked to be skipped.
+
+    What needs an engine is run by tests/engines.
+    """
     assert README.count("```") == 2 * len(FENCES)
-    assert {language for language, _ in FENCES} == {"bash", "python", "text"}
+    assert {language for language, _ in FENCES} == {"bash", "python", "text", *(f"python {name}" for name in ENGINES)}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def test_every_fence_runs(fresh_checkout: Path, tmp_path: Path) -> None:
     commands = [
         (language, line)
         for language, body in FENCES
-        if language != "text"
+        if language in {"bash", "python"}
         for line in (body.splitlines() if language == "bash" else [body])
     ]
     for language, code in commands:

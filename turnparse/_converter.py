@@ -253,8 +253,10 @@ def _of_mapping(batch: Mapping[Any, Any]) -> Any:
         if isinstance(values, (str, bytes)) or not hasattr(values, "__len__"):
             msg = f"expected a list of values in each column, found {type(values).__name__} in {shown(name)}"
             raise ArgumentError(f"{msg}; in a call of datasets' map, say batched=True")
+        # Of NumPy's texts of fixed width Arrow would take what comes before the first NUL.
+        fixed = getattr(getattr(values, "dtype", None), "kind", "") in {"U", "S"}
         try:
-            columns[name] = pa.array(values)
+            columns[name] = pa.array(values.tolist() if fixed else values)
         except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
             msg = f"expected values of one type in the column {shown(name)}, found: {escape(str(error), 200)}"
             raise ArgumentError(msg) from None

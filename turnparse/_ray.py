@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import secrets
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import chdir, contextmanager, nullcontext, suppress
 from functools import lru_cache
@@ -62,6 +65,8 @@ class Ray:
         if self._address is None:
             for name, value in HERE.items():
                 os.environ.setdefault(name, value)
+            # Else it writes one into the home folder.
+            os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex())
         try:
             import ray
         except ImportError:
@@ -136,8 +141,12 @@ class Ray:
             yield
             return
         options: dict[str, Any] = {"address": self._address or "local", "log_to_driver": False}
+        folder = None
         if self._address is None:
+            # Its logs go with it; and the path of a socket in it is short.
+            folder = tempfile.mkdtemp(prefix="ray-")
             options |= {"include_dashboard": False, "num_cpus": self._workers, "object_store_memory": OBJECTS}
+            options["_temp_dir"] = folder
         # It puts a handler of its own in place of ours.
         handler = signal.getsignal(signal.SIGTERM)
         try:
@@ -153,6 +162,8 @@ class Ray:
             yield
         finally:
             ray.shutdown()
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _size(outcome: Outcome, unit: Unit) -> int:
