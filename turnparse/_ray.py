@@ -8,8 +8,10 @@ import pickle
 import secrets
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import chdir, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -40,9 +42,12 @@ PATIENCE: Final = 10.0
 """Seconds that tasks have to clear up after themselves when a run is stopped; what is left then goes when it is seen."""
 
 HERE: Final = {
-    # It binds Ray to loopback, which no option does (seen in Ray 2.60: with its others it listens on all addresses).
+    # An odd name for it: with it Ray does not swap 127.0.0.1 for the address that others know the machine by, which it does
+    # with whatever its options say (seen in Ray 2.60).
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Else it warns of what it will do in a version to come.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 """What a Ray that is started here is told, where the environment tells it nothing else."""
 
@@ -56,7 +61,7 @@ class Ray:
             is started here, bound to loopback, and ends with the run.
 
     Raises:
-        OptionError: if Ray is not installed.
+        OptionError: if Ray is not installed, or nothing answers at the address.
     """
 
     def __init__(self, workers: int | None, address: str | None) -> None:
@@ -72,11 +77,29 @@ class Ray:
         except ImportError:
             raise OptionError("expected Ray to be installed, found it is not: pip install 'turnparse[ray]'") from None
         self._ray: Any = ray
+        self._is_callers = ray.is_initialized()
+        if self._address is not None and not self._is_callers:
+            _require_answer(self._address)
 
     def outcomes(
         self, converter: BatchConverter, units: list[Unit], on_bytes: Callable[[int], object] | None
     ) -> Generator[tuple[int, Outcome], None, None]:
         """Do *units* as tasks; one whose worker died is begun anew. See `turnparse._run.Engine`."""
+        try:
+            yield from self._outcomes(converter, units, on_bytes)
+        except SystemError as error:
+            # What a signal raises inside Ray's compiled code comes out of it as the cause of this.
+            cause = error.__cause__ or error.__context__
+            if cause is not None and not isinstance(cause, Exception):
+                raise cause from None
+            raise
+        finally:
+            # Of workers that were killed, or whose driver left them.
+            remove_orphans(files_written([unit.task for unit in units]))
+
+    def _outcomes(
+        self, converter: BatchConverter, units: list[Unit], on_bytes: Callable[[int], object] | None
+    ) -> Iterator[tuple[int, Outcome]]:
         ray = self._ray
         with self._connected():
             cores = int(ray.cluster_resources().get("CPU", 1))
@@ -84,26 +107,27 @@ class Ray:
             task = ray.remote(num_cpus=1, max_retries=RETRIES)(_task)
             job = ray.put(pickle.dumps(converter.job))
             left = iter(enumerate(units))
-            places: dict[Any, int] = {}
+            under_way: dict[Future[Any], tuple[Any, int]] = {}
             try:
                 while True:
-                    while len(places) < at_once and (following := next(left, None)) is not None:
+                    while len(under_way) < at_once and (following := next(left, None)) is not None:
                         place, unit = following
-                        places[task.remote(job, unit, str(Path.cwd()), __version__)] = place
-                    if not places:
+                        reference = task.remote(job, unit, str(Path.cwd()), __version__)
+                        under_way[reference.future()] = (reference, place)
+                    if not under_way:
                         break
-                    (ready,), _ = ray.wait(list(places), num_returns=1)
-                    place = places.pop(ready)
+                    # Ray's own way to wait cannot be interrupted by a signal.
+                    ready = next(iter(wait(under_way, return_when=FIRST_COMPLETED).done))
+                    _, place = under_way.pop(ready)
                     outcome = self._outcome(ready, units[place])
                     if on_bytes is not None:
                         on_bytes(_size(outcome, units[place]))
                     yield place, outcome
             finally:
-                self._stop(list(places))
-                # Of workers that were killed.
-                remove_orphans(files_written([unit.task for unit in units]))
+                if self._is_callers:
+                    self._stop([reference for reference, _ in under_way.values()])
 
-    def _outcome(self, ready: Any, unit: Unit) -> Outcome:
+    def _outcome(self, ready: Future[Any], unit: Unit) -> Outcome:
         """Return what a task has returned; a fault, if all workers died that tried.
 
         Raises:
@@ -111,7 +135,7 @@ class Ray:
         """
         errors = self._ray.exceptions
         try:
-            outcome = self._ray.get(ready)
+            outcome = ready.result()
         except errors.RayTaskError as error:
             raise error.cause from None
         except errors.RayError as error:
@@ -126,7 +150,10 @@ class Ray:
         return outcome  # type: ignore[no-any-return]  # of `_task`
 
     def _stop(self, tasks: list[Any]) -> None:
-        """Let *tasks* end before their time, in good order."""
+        """Let *tasks* end before their time. Where Ray is not the caller's own it is left instead, and ends them itself.
+
+        To be asked for both it does not take well: some of its versions then abort the whole process (seen in Ray 2.60).
+        """
         for one in tasks:
             with suppress(Exception):
                 self._ray.cancel(one)
@@ -137,7 +164,7 @@ class Ray:
     @contextmanager
     def _connected(self) -> Iterator[None]:
         ray = self._ray
-        if ray.is_initialized():
+        if self._is_callers:
             yield
             return
         options: dict[str, Any] = {"address": self._address or "local", "log_to_driver": False}
@@ -152,8 +179,7 @@ class Ray:
         try:
             ray.init(**options, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-            where = f"at {escape(self._address)}" if self._address else "to be started here"
-            raise OptionError(f"expected a Ray cluster {where}, found: {reason(error)}") from None
+            raise _no_cluster(self._address, error) from None
         finally:
             with suppress(ValueError):
                 # Only the main thread has them.
@@ -164,6 +190,25 @@ class Ray:
             ray.shutdown()
             if folder is not None:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _require_answer(address: str) -> None:
+    """Check that something answers at *address*, if it names a host and a port.
+
+    Raises:
+        OptionError: if nothing does. Ray itself would wait, write to standard error, and end the process.
+    """
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), PATIENCE).close()
+        except (OSError, ValueError, OverflowError) as error:
+            raise _no_cluster(address, error) from None
+
+
+def _no_cluster(address: str | None, error: Exception) -> OptionError:
+    where = f"at {escape(address)}" if address else "that can be started here"
+    return OptionError(f"expected a Ray cluster {where}, found: {reason(error)}")
 
 
 def _size(outcome: Outcome, unit: Unit) -> int:

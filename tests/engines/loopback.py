@@ -9,13 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-RAY: Final = {
-    # An odd name for it: with it Ray does not swap 127.0.0.1 for the address that others know the machine by.
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # Else it warns of what it will do in a version to come.
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
+from turnparse._ray import HERE
+
+RAY: Final = HERE
 """The environment in which Ray keeps to the loopback interface; to be set before it is imported."""
 
 SPARK_SETTINGS: Final = {
