@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -18,9 +19,10 @@ from hypothesis import strategies as st
 
 import turnparse
 from strategies import ANNOUNCEMENTS, JSON_VALUES
-from turnparse import SourceError
+from turnparse import DamagedError, SourceError
 from turnparse._chunks import RawRow
 from turnparse._json_array import ArraySplitter, Element, LongElement
+from turnparse._json_begun import is_begun
 from turnparse._sources import open_source
 
 BOM = b"\xef\xbb\xbf"
@@ -83,7 +85,8 @@ def _fed(pieces: list[bytes]) -> tuple[list[Element | LongElement], bytes, bool]
         elements += splitter.feed(piece)
         if splitter.closed:
             break
-    elements += splitter.finish()
+    left = splitter.finish()
+    elements += [] if left is None else [left]
     return elements, splitter.rest + b"".join(waiting), splitter.closed
 
 
@@ -252,31 +255,41 @@ def test_an_empty_array_has_no_rows(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         (b"[\n1,\n2]\n{}\n", [(b"1", 2), (b"2", 3), (b"{}", 4)]),
-        (b"[1]\n[2]\n", [(b"1", 1), (b"[2]", 2)]),
-        (b'[]\n{"a": 1}\n', [(b'{"a": 1}', 2)]),
+        (b'[{"a":[]}]\n[2]\n', [(b'{"a":[]}', 1), (b"[2]", 2)]),
+        (b"[1, 2]\n[2]\n", [(b"[1, 2]", 1), (b"[2]", 2)]),
+        (b'[]\r\n{"a": 1}\n', [(b"[]", 1), (b'{"a": 1}', 2)]),
+        (b"[1]\n,2]", [(b"1", 1), (b"]", 1), (b"2", 2)]),
         (b"[1] x\n{}\n", [(b"1", 1), (b" x", 1), (b"{}", 2)]),
-        (b"[1]\n\n{}", [(b"1", 1), (b"{}", 3)]),
+        (b"[1]\n\n{}", [(b"[1]", 1), (b"{}", 3)]),
+        (b"[1]\n\n ", [(b"1", 1)]),
         (b"[1\n{}", [(b"[1", 1), (b"{}", 2)]),
-        (b"[", [(b"[", 1)]),
+        (b"[", None),
+        (b'[\n{"a": [{"b": 1}\n', None),
+        (b"[{'a': 1}", None),
         (b"[1, 2", None),
         (b"[1,\n", None),
         (b"[1,,2,]", [(b"1", 1), (b"", 1), (b"2", 1), (b"", 1)]),
     ],
     ids=[
         "lines after",
-        "array after",
-        "empty array first",
+        "list after",
+        "list first",
+        "empty list first",
+        "bracket too many",
         "text after",
+        "list and blank first",
         "blank after",
         "no array",
         "bracket",
+        "no end inside",
+        "no end and no JSON",
         "no end",
         "no element",
         "empty elements",
     ],
 )
 def test_nothing_around_an_array_is_lost(tmp_path: Path, text: bytes, expected: list[tuple[bytes, int]] | None) -> None:
-    """Lines after an array are rows, an array that was cut off is an error, and rows count from 0."""
+    """Lines after an array are rows, as is a list before lines that holds none; an array that was cut off is an error."""
     if expected is None:
         with pytest.raises(SourceError, match="no end"):
             _cut(_written(tmp_path, text))
@@ -285,6 +298,47 @@ def test_nothing_around_an_array_is_lost(tmp_path: Path, text: bytes, expected: 
 
     assert [(row.data, row.line) for row in rows] == expected
     assert [row.row for row in rows] == list(range(len(expected)))
+
+
+AS_JSON = st.fixed_dictionaries({"indent": st.sampled_from([None, 1, 2]), "ensure_ascii": st.booleans()})
+
+
+def _dumped(value: Any, form: dict[str, Any]) -> bytes:
+    return json.dumps(value, **form).encode()
+
+
+@given(
+    rows=st.lists(
+        st.dictionaries(st.text(max_size=3), JSON_VALUES, max_size=3).map(lambda row: row | {"of a row": 1}), max_size=3
+    ),
+    form=AS_JSON,
+    data=st.data(),
+)
+def test_an_array_cut_anywhere_is_damaged_and_keeps_its_rows(
+    folder: Path, rows: list[dict[str, Any]], form: dict[str, Any], data: st.DataObject
+) -> None:
+    """Wherever an array is cut, the rows before the cut are rows, what is left of another is none, and the end is missing."""
+    text = _dumped(rows, form)
+    at = data.draw(st.integers(1, len(text) - 1))
+    ends = [len(_dumped(rows[:count], form).removesuffix(b"]").rstrip()) for count in range(1, len(rows) + 1)]
+    found: list[RawRow] = []
+    with open_source(_written(folder, text[:at])) as source, pytest.raises(DamagedError, match="no end") as caught:
+        found.extend(source.rows)
+
+    assert [json.loads(row.data) for row in found] == rows[: sum(end <= at for end in ends)]
+    assert caught.value.offset == at
+
+
+@given(value=st.lists(JSON_VALUES, min_size=1) | st.dictionaries(st.text(), JSON_VALUES, min_size=1), form=AS_JSON)
+def test_only_what_was_cut_is_begun(value: Any, form: dict[str, Any]) -> None:
+    """Each beginning of a value of JSON could go on; a whole one could not, nor what another follows or a line feed cuts."""
+    text = _dumped(value, form)
+
+    assert [at for at in range(1, len(text)) if not is_begun(text[:at])] == []
+    assert not is_begun(text)
+    assert not is_begun(text + b"\n" + text)
+    assert not is_begun(b'{"a": "b\n' + text)
+    assert not is_begun(b"[" + text + b"\n" + text)
 
 
 def test_a_row_may_be_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
@@ -426,6 +480,7 @@ SWALLOWED = {
     "cut string before null": b'[\n{"chosen":"a,\n%s,\n%s,\nnull\n]',
     "leading commas": b'[\n%s\n,{"a":[1}\n,%s\n]',
     "one line, cut list": b'[%s, {"chosen":"a","rejected":["b"}, %s]',
+    "one line, cut list of objects": b'[%s, {"chosen": [{}, %s]',
     "one line, cut string": b'[%s, {"chosen":"a, %s]',
     "one line, brace too many": b'[%s, {"chosen":"a"}}, %s]',
     "no array at all": b"[bad\n%s\n%s\n",
@@ -440,6 +495,17 @@ def test_a_damaged_element_gives_its_neighbours_back(tmp_path: Path, text: bytes
 
     assert [row for row in found if row in good] == good
     assert len(found) > len(good)
+
+
+def test_a_cut_array_gives_back_what_a_damaged_element_swallowed(tmp_path: Path) -> None:
+    """Where a bracket is missing and the end as well, whole rows that are like those before are rows all the same."""
+    rows: list[RawRow] = []
+    text = b'[\n%s,\n{"chosen": [1, 2,\n%s,\n%s,\n{"chosen": "cu' % (ROW % 1, ROW % 2, ROW % 3)
+    with open_source(_written(tmp_path, text)) as source, pytest.raises(DamagedError, match="no end") as caught:
+        rows.extend(source.rows)
+
+    assert [row.data for row in rows] == [ROW % 1, b'{"chosen": [1, 2', ROW % 2, ROW % 3]
+    assert caught.value.line == 6
 
 
 @pytest.mark.parametrize("first", [b'{"note": "x"}', b'{"text": "q", "id": 0}, {"transcript": "x"}'])

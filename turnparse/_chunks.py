@@ -11,7 +11,8 @@ from typing import Final
 import attrs
 
 from turnparse._errors import DamagedError, RowError, SourceError
-from turnparse._json_array import ArraySplitter, Element, LongElement, Mender
+from turnparse._json_array import ArraySplitter, Element, LongElement, Mender, is_sound
+from turnparse._json_begun import is_begun
 from turnparse._limits import KEPT
 from turnparse._streams import CHUNK, LONGEST_MAGIC, Counted, damaged
 
@@ -162,7 +163,11 @@ def chunks_of(stream: io.BufferedReader, counted: Counted, limit: int) -> Iterat
         if len(head) > max(limit, CHUNK) or not _may_be_blank(head) or not (data := stream.read1(CHUNK)):
             break
         head += data
-    if head.lstrip().startswith(b"["):
+    if _begins_like_an_array(head):
+        head, is_line = _with_first_line(head, stream, max(limit, CHUNK))
+        if is_line:
+            yield from _line_chunks(head, line, stream, limit)
+            return
         splitter = ArraySplitter(line, limit)
         yield from _grouped(_elements(splitter, head, stream, counted))
         # What follows the array is read as lines: a file of lines may begin with a list.
@@ -173,6 +178,55 @@ def chunks_of(stream: io.BufferedReader, counted: Counted, limit: int) -> Iterat
         if is_blank(first):
             head, line = rest, line + len(end)
     yield from _line_chunks(head, line, stream, limit)
+
+
+def _begins_like_an_array(head: bytes) -> bool:
+    return head.lstrip().startswith(b"[")
+
+
+def _with_first_line(head: bytes, stream: io.BufferedReader, most: int) -> tuple[bytes, bool]:
+    """Tell whether *head*, which begins with a bracket, is a line like others: a whole list of no objects, and lines follow.
+
+    Rows are objects. So a list of them is an array of rows, even where lines follow it; any other is one bad row.
+
+    Args:
+        head: what has been read.
+        stream: what follows.
+        most: how many bytes are read at most to find the next line.
+
+    Returns:
+        What has been read by then, and whether it is so.
+    """
+    if _ROWS.match(head):
+        return head, False
+    end = head.find(b"\n")
+    while end < 0 and len(head) <= most and (data := stream.read1(CHUNK)):
+        end = data.find(b"\n") + len(head) if b"\n" in data else -1
+        head += data
+    if end < 0 or not _is_list_of_no_rows(head[:end]):
+        return head, False
+    begin = end + 1
+    while len(head) - end <= most:
+        begin += _end_of_blank_lines(head[begin:])
+        if not _may_be_blank(head[begin:]) or not (data := stream.read1(CHUNK)):
+            break
+        head += data
+    after = head[begin:].lstrip()
+    # A bracket that a comma or another one follows did not close the array.
+    return head, not is_blank(after) and after[0] not in b",]"
+
+
+_ROWS: Final = re.compile(rb"\s*\[\s*\{")
+
+
+def _is_list_of_no_rows(line: bytes) -> bool:
+    import orjson
+
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(found, list) and not any(isinstance(element, dict) for element in found)
 
 
 def _end_of_blank_lines(head: bytes) -> int:
@@ -339,7 +393,7 @@ def _elements(
     """Yield the elements of an array that begins with *first* and goes on in *stream*.
 
     Raises:
-        DamagedError: after the last element, if the array has no end.
+        DamagedError: after the last sound element, if the array has no end: what comes after that is the rest.
     """
     mender = Mender()
     start = splitter.line
@@ -364,21 +418,40 @@ def _elements(
         error.line = splitter.reached
         yield from mender.finish()
         raise
-    left = list(splitter.finish())
+    yield from _ended(splitter, mender, start, counted)
+
+
+def _ended(splitter: ArraySplitter, mender: Mender, start: int, counted: Counted) -> Iterator[Element | LongElement]:
+    """Yield what is left where the text ends before the array does, which begins in line *start*.
+
+    Raises:
+        DamagedError: at last, unless the end was swallowed by a damaged element, or there is no array.
+    """
+    left = splitter.finish()
+    if left is None or (is_begun(left[0]) and not mender.has_swallowed(left[0])):
+        # Of the rest nobody knows how many rows it was: what there is of an element belongs to it.
+        yield from mender.finish()
+        raise _endless(counted, splitter.line if left is None else left[1])
+    text, line = left[:2]
     # What swallowed its neighbours swallowed the array's end as well.
-    ends = bool(left) and left[-1][0].endswith(b"]")
-    if not splitter.commas and not ends:
+    swallowed = text.endswith(b"]")
+    is_lines = not (splitter.commas or swallowed or is_sound(left)) and b"\n" in text
+    if is_lines:
         # The bracket was no array's: a file of lines has a bad first line.
-        text, line = left[0][:2] if left else (b"", start)
-        size = left[0].size if left and isinstance(left[0], LongElement) else len(text)
+        size = left.size if isinstance(left, LongElement) else len(text)
         text, size = b"[" + b"\n" * (line - start) + text, size + 1 + line - start
-        left = [(text, start) if size <= splitter.limit else LongElement(text, start, size)]
-        ends = True
-    for element in left:
-        yield from mender.take(element)
-    yield from mender.finish()
-    if not ends:
-        raise damaged("the array has no end: the file was cut off", counted.count, line=splitter.line)
+        left = (text, start) if size <= splitter.limit else LongElement(text, start, size)
+    found = [*mender.take(left), *mender.finish()]
+    if swallowed or is_lines:
+        yield from found
+        return
+    at = splitter.line if is_sound(found[-1]) else found.pop()[1]
+    yield from found
+    raise _endless(counted, at)
+
+
+def _endless(counted: Counted, line: int) -> DamagedError:
+    return damaged("the array has no end: the file was cut off", counted.count, line=line)
 
 
 def is_blank(line: bytes) -> bool:

@@ -128,11 +128,10 @@ class ArraySplitter:
         self._add(b"]")
         yield from self.feed(data, begin)
 
-    def finish(self) -> Iterator[Element | LongElement]:
-        """Yield what is left of an element when the text ends before the array does."""
+    def finish(self) -> Element | LongElement | None:
+        """Return what is left of an element when the text ends before the array does; None if there is nothing."""
         element = self._take()
-        if element[0]:
-            yield element
+        return element if element[0] else None
 
     def _add(self, text: bytes) -> None:
         """Add *text* to the element that is not whole yet; beyond the limit, to its size only."""
@@ -183,6 +182,17 @@ class ArraySplitter:
         return bare.rstrip(), line
 
 
+def is_sound(element: Element | LongElement) -> bool:
+    """Tell whether an element is JSON, as far as is known of one that is too long."""
+    import orjson
+
+    try:
+        orjson.loads(element[0])
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 class Mender:
     """Takes elements one by one and gives them on; of damaged ones, what they consist of.
 
@@ -221,6 +231,16 @@ class Mender:
     def finish(self) -> Iterator[Element]:
         """Yield what the damaged elements that are held consist of, when there are no more."""
         yield from self._given_back(last=True)
+
+    def has_swallowed(self, text: bytes) -> bool:
+        """Tell whether a last element, which could have been cut off, lacks brackets instead, so that others look like parts of it.
+
+        It does if the array's end stands in it, at the begin of a line, or an object with all keys that all elements had.
+        """
+        if text.endswith(b"\n]"):
+            return True
+        source = text.decode("utf-8", "surrogateescape")
+        return bool(self._common) and bool(_sound(source, self._common, len(self._common)))
 
     def _given_back(self, *, last: bool) -> Iterator[Element]:
         """Yield what the damaged elements that are held consist of; *last* if nothing came after them."""
@@ -261,8 +281,10 @@ class Mender:
         return parts, len(sound)
 
 
-def _sound(source: str, common: set[str]) -> list[tuple[int, int]]:
-    """Return where in a damaged element whole objects stand that have half of the keys *common*."""
+def _sound(source: str, common: set[str], least: int | None = None) -> list[tuple[int, int]]:
+    """Return where in a damaged element whole objects stand that have *least* of the keys *common*, half if not named."""
+    # Half of the keys: not every row has every column, and what lies inside a row has few of them.
+    least = (len(common) + 1) // 2 if least is None else least
     decoder = json.JSONDecoder()
     spans: list[tuple[int, int]] = []
     begin = 0
@@ -282,8 +304,7 @@ def _sound(source: str, common: set[str]) -> list[tuple[int, int]]:
             effort -= len(source) - at
             continue
         effort -= end - at
-        # Half of the keys: not every row has every column, and what lies inside a row has few of them.
-        if 2 * len(common.intersection(value)) >= len(common) and _FOLLOWS.match(source, end):
+        if len(common.intersection(value)) >= least and _FOLLOWS.match(source, end):
             spans.append((at, end))
             begin = end
     return spans
