@@ -202,6 +202,51 @@ def test_a_signal_ends_a_run_in_good_order(case: Case, name: str) -> None:
     assert all_in(case.out) == expected
 
 
+@pytest.mark.parametrize("names", [("SIGINT", "SIGTERM"), ("SIGTERM", "SIGTERM")])
+def test_who_is_asked_twice_clears_away_all_the_same(case: Case, names: tuple[str, str]) -> None:
+    """A signal that comes while another is obeyed, as when a shell passes on what the terminal sent, leaves no more behind."""
+    process = case.start()
+    while not case.parts() and process.poll() is None:
+        time.sleep(0.001)
+    for name in names:
+        process.send_signal(signal.Signals[name])
+        time.sleep(0.002)
+    _, said = process.communicate(timeout=30)
+
+    assert process.returncode == 128 + signal.Signals[names[0]], said
+    assert case.parts() == []
+
+
+STARTING = """
+import os, runpy, signal, sys
+class Finder:
+    def find_spec(name, path=None, target=None):
+        if name == sys.argv[3]:
+            os.kill(os.getpid(), signal.Signals[sys.argv[2]])
+sys.meta_path.insert(0, Finder)
+MAIN
+"""
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        'runpy.run_module("turnparse", run_name="__main__")',
+        "from turnparse.__main__ import main; main()",
+    ],
+    ids=["module", "script"],
+)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("module", ["turnparse._cli", "click", "attr", "turnparse._convert"])
+def test_a_signal_ends_the_command_while_it_is_being_loaded(main: str, name: str, module: str) -> None:
+    """Whatever is being loaded when the command is asked to stop, it says so in one line, with the exit code of the signal."""
+    command = [sys.executable, "-c", STARTING.replace("MAIN", main), "codes", name, module]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout) == (128 + signal.Signals[name], "")
+    assert done.stderr == f"turnparse: stopped by {name}; run the same command again\n"
+
+
 def test_a_signal_ends_a_run_that_waits_for_its_source(tmp_path: Path) -> None:
     """Who waits for a pipe that says nothing can be stopped too."""
     command = [*COMMAND, "-", "--output", "out.jsonl"]

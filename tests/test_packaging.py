@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,17 @@ def test_wheel_works_outside_the_checkout(wheel: Path, tmp_path: Path, *, zipped
     )
 
     assert result.stdout == "[{'role': 'user', 'content': 'Hi'}]\n", result.stderr
+
+
+def test_the_command_of_the_wheel_is_there(wheel: Path, tmp_path: Path) -> None:
+    """What the wheel names as its command can be called."""
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    (found,) = distributions(path=[str(tmp_path)])
+    (script,) = found.entry_points
+    module, _, call = script.value.partition(":")
+    code = f"import sys; sys.argv[0] = 'turnparse'; from {module} import {call}; {call}()"
+    command = [sys.executable, "-P", "-c", code, "--version"]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert (script.name, done.stdout) == ("turnparse", f"turnparse, version {found.version}\n"), done.stderr

@@ -13,79 +13,24 @@ r"""Parse and normalize conversation transcripts: preference data to chat messag
 'last-turn'
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from turnparse._codes import CODES, Code
-from turnparse._convert import convert
-from turnparse._diagnose import Diagnostic
-from turnparse._dialect import Dialect
-from turnparse._errors import (
-    ArgumentError,
-    DamagedError,
-    DialectError,
-    FaultError,
-    IncompleteError,
-    OptionError,
-    OutputError,
-    ParseError,
-    RenderError,
-    RowError,
-    SourceError,
-    TurnparseError,
-)
-from turnparse._model import Message, Origin, Pair, Transcript, Turn, TurnTree
-from turnparse._parse import parse, parse_pair, parse_tree
-from turnparse._read import read
-from turnparse._red_team import RedTeamAttempt, parse_red_team
-from turnparse._render import render
-from turnparse._summary import Summary
-from turnparse._version import __version__
-
 if TYPE_CHECKING:
-    from turnparse._table import TableResult, convert_table
-
-__all__ = [
-    "CODES",
-    "ArgumentError",
-    "Code",
-    "DamagedError",
-    "Diagnostic",
-    "Dialect",
-    "DialectError",
-    "FaultError",
-    "IncompleteError",
-    "Message",
-    "OptionError",
-    "Origin",
-    "OutputError",
-    "Pair",
-    "ParseError",
-    "RedTeamAttempt",
-    "RenderError",
-    "RowError",
-    "SourceError",
-    "Summary",
-    "TableResult",
-    "Transcript",
-    "Turn",
-    "TurnTree",
-    "TurnparseError",
-    "__version__",
-    "convert",
-    "convert_table",
-    "parse",
-    "parse_pair",
-    "parse_red_team",
-    "parse_tree",
-    "read",
-    "render",
-]
+    from turnparse._api import *  # noqa: F403  # all of it, and nothing else
 
 
 def __getattr__(name: str) -> Any:
-    """Load what needs Arrow when it is first asked for: importing the package stays light."""
-    if name in {"TableResult", "convert_table"}:
-        from turnparse import _table
+    """Load the public interface when something of it is first asked for.
 
-        return getattr(_table, name)
+    So the command, which cannot be loaded before this package, can be stopped in good order while all else is loaded.
+    """
+    if not name.startswith("_") or name in {"__all__", "__version__"}:
+        api = import_module("turnparse._api")
+        if name == "__all__" or name in api.__all__:
+            return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *import_module("turnparse._api").__all__]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from turnparse._errors import DialectError, IncompleteError, OptionError, Source
 from turnparse._limits import MAX_EXPANSION, MAX_ROW_BYTES
 from turnparse._markers import ROLES
 from turnparse._shards import shards_of
+from turnparse._signals import EXIT_SIGNAL, StoppedError, stoppable
 from turnparse._sinks import FORMATS
 from turnparse._sources import STDIN
 from turnparse._summary import Summary
@@ -32,8 +32,6 @@ CONTROL_POLICY: Final = "control-token"
 
 EXIT_INCOMPLETE: Final = 1
 EXIT_USAGE: Final = 2
-EXIT_SIGNAL: Final = 128
-"""What shells add to the number of the signal that ended a command."""
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -48,6 +46,12 @@ def _reported() -> Iterator[None]:
         yield
         if sys.stdout is not None:
             sys.stdout.flush()
+    except StoppedError as stopped:
+        _fail(
+            f"stopped by {stopped.name}; no output was left half-written, and those that were finished are kept: "
+            "run the same command with --resume to go on",
+            EXIT_SIGNAL + stopped.number,
+        )
     except IncompleteError as error:
         _echo_summary(error.summary)
         _fail(str(error), EXIT_INCOMPLETE)
@@ -59,41 +63,6 @@ def _reported() -> Iterator[None]:
         # Standard output is full, or its reader has gone. What is left in its buffer must not fail once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         _fail(f"expected to write to standard output, found: {escape(str(error))}", EXIT_INCOMPLETE)
-
-
-class _StoppedError(BaseException):
-    """A signal asks to stop. Like `KeyboardInterrupt`, it is no `Exception`: nobody is to catch it on its way."""
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let a signal that asks to stop end the run in good order, with a message and its own exit code."""
-
-    def stop(number: int, _: Any) -> NoReturn:
-        # Who asks twice means it: then it ends at once, and the next run clears away what is left.
-        for one in caught:
-            signal.signal(one, signal.SIG_DFL)
-        raise _StoppedError(number)
-
-    caught = [
-        number
-        for name in ("SIGINT", "SIGTERM", "SIGHUP")
-        # What is ignored stays ignored, as under nohup.
-        if (number := getattr(signal, name, None)) is not None and signal.getsignal(number) is not signal.SIG_IGN
-    ]
-    before = {number: signal.signal(number, stop) for number in caught}
-    try:
-        yield
-    except _StoppedError as stopped:
-        (number,) = stopped.args
-        _fail(
-            f"stopped by {signal.Signals(number).name}; no output was left half-written, and those that were finished are "
-            "kept: run the same command with --resume to go on",
-            EXIT_SIGNAL + number,
-        )
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 _dialect_option = click.option(
@@ -266,7 +235,7 @@ def convert(
     if control_tokens is not None and policies.setdefault(CONTROL_POLICY, control_tokens) != control_tokens:
         found = f"--control-tokens {control_tokens} and --policy {CONTROL_POLICY}={escape(policies[CONTROL_POLICY])}"
         raise click.UsageError(f"expected one value for control tokens, found {found}")
-    with _reported(), _stoppable():
+    with _reported(), stoppable():
         with _progress(sources) as on_bytes, warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always", RuntimeWarning)
             summary = convert_sources(

@@ -1,0 +1,78 @@
+"""The public interface: what `turnparse` gives, each name from the module that has it."""
+
+from typing import TYPE_CHECKING, Any
+
+from turnparse._codes import CODES, Code
+from turnparse._convert import convert
+from turnparse._diagnose import Diagnostic
+from turnparse._dialect import Dialect
+from turnparse._errors import (
+    ArgumentError,
+    DamagedError,
+    DialectError,
+    FaultError,
+    IncompleteError,
+    OptionError,
+    OutputError,
+    ParseError,
+    RenderError,
+    RowError,
+    SourceError,
+    TurnparseError,
+)
+from turnparse._model import Message, Origin, Pair, Transcript, Turn, TurnTree
+from turnparse._parse import parse, parse_pair, parse_tree
+from turnparse._read import read
+from turnparse._red_team import RedTeamAttempt, parse_red_team
+from turnparse._render import render
+from turnparse._summary import Summary
+from turnparse._version import __version__
+
+if TYPE_CHECKING:
+    from turnparse._table import TableResult, convert_table
+
+__all__ = [
+    "CODES",
+    "ArgumentError",
+    "Code",
+    "DamagedError",
+    "Diagnostic",
+    "Dialect",
+    "DialectError",
+    "FaultError",
+    "IncompleteError",
+    "Message",
+    "OptionError",
+    "Origin",
+    "OutputError",
+    "Pair",
+    "ParseError",
+    "RedTeamAttempt",
+    "RenderError",
+    "RowError",
+    "SourceError",
+    "Summary",
+    "TableResult",
+    "Transcript",
+    "Turn",
+    "TurnTree",
+    "TurnparseError",
+    "__version__",
+    "convert",
+    "convert_table",
+    "parse",
+    "parse_pair",
+    "parse_red_team",
+    "parse_tree",
+    "read",
+    "render",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs Arrow when it is first asked for."""
+    if name in {"TableResult", "convert_table"}:
+        from turnparse import _table
+
+        return getattr(_table, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
