@@ -171,6 +171,33 @@ def test_workers_agree(tmp_path: Path) -> None:
     assert found[0].words == {"Bot:": 6000}
 
 
+def test_a_resumed_run_tells_what_an_undisturbed_one_does(tmp_path: Path) -> None:
+    """What was counted of outputs that are done is in the manifest: whichever are, the summary names the same words."""
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        texts = [f"{'User' if n % 3 else name}: Hi\n\nBot: x\n\nw{name}{n}: y" for n in range(300)]
+        _file(tmp_path / "in" / f"{name}.jsonl", _rows(*texts))
+    out = tmp_path / "out"
+    whole = turnparse.convert(tmp_path / "in", f"{out}/", to="messages")
+    assert whole.near_labels is not None
+    assert whole.near_labels.words == {"Bot:": 900, "User:": 600}
+    manifest = (out / "turnparse-manifest.json").read_bytes()
+    for undone in ("", "a", "bc", "abc"):
+        for name in undone:
+            (out / f"{name}.jsonl").unlink(missing_ok=True)
+            (out / f"{name}.jsonl.set-aside.jsonl").unlink()
+        assert turnparse.convert(tmp_path / "in", f"{out}/", to="messages", resume=True) == whole
+        assert (out / "turnparse-manifest.json").read_bytes() == manifest
+
+
+def test_a_manifest_holds_few_words(tmp_path: Path) -> None:
+    """Of a file of which each row has words of its own, a manifest does not hold them all."""
+    source = _file(tmp_path / "a.jsonl", _rows(*[f"w{n}: Hi\n\nv{n}: Ho" for n in range(3000)]))
+    turnparse.convert(source, tmp_path / "o.jsonl", to="messages")
+
+    assert (tmp_path / "o.jsonl.manifest.json").stat().st_size < 20_000
+
+
 def test_the_command_tells(tmp_path: Path) -> None:
     """The command names word and option on standard error; with the option it has nothing more to say."""
     source = _file(tmp_path / "a.jsonl", _rows("User: Hi\n\nBot: Ho", "User: Hi\n\nBot: Ho"))

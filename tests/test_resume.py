@@ -187,6 +187,28 @@ def test_a_manifest_is_left_out_where_it_is_not_wanted(tmp_path: Path) -> None:
         turnparse.convert(tmp_path / "in", f"{tmp_path}/out/", resume=True, manifest=False)
 
 
+@pytest.mark.parametrize("output", ["o.jsonl", "out/"])
+def test_there_is_no_manifest_that_tells_nothing(tmp_path: Path, output: str) -> None:
+    """Where no output is done a run leaves no manifest: not after a fault, nor of an output that is to be done again."""
+    source = tmp_path / "a.jsonl"
+    source.write_bytes(as_lines(talks(9)))
+    call: dict[str, Any] = {"sources": source, "output": f"{tmp_path}/{output}", "to": "messages", "resume": True}
+    manifest = tmp_path / "out" / MANIFEST if output == "out/" else tmp_path / "o.jsonl.manifest.json"
+
+    def change(_: int) -> None:
+        source.write_bytes(source.read_bytes() + b"\n")
+
+    with pytest.raises(turnparse.IncompleteError, match="found it changed"):
+        turnparse.convert(**call, on_bytes=change)
+    assert set(all_in(tmp_path)) == {"a.jsonl"}
+    turnparse.convert(**call)
+    assert manifest.exists()
+    source.write_bytes(b"[" + b",".join(as_lines(talks(2)).splitlines()))
+    with pytest.raises(turnparse.IncompleteError, match="no end"):
+        turnparse.convert(**call)
+    assert not manifest.exists()
+
+
 def test_manifests_are_no_sources(tmp_path: Path) -> None:
     """A folder of outputs is a source without its manifests, named or found by a pattern; a file so named is one."""
     made(tmp_path)

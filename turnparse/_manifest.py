@@ -17,6 +17,7 @@ import attrs
 from turnparse._digests import Content, content_of
 from turnparse._errors import OptionError, escape
 from turnparse._job import Job
+from turnparse._near_labels import NearMisses
 from turnparse._sinks import STDOUT, failure
 from turnparse._sources import STDIN
 from turnparse._streams import zstd
@@ -63,6 +64,7 @@ class Entry:
         output: what was written.
         set_aside: the rows set aside; None if there were none, or nowhere to write them.
         counts: what became of the rows.
+        near: what may be meant as labels in rows without turns, so that a resumed run can tell what an undisturbed one would.
     """
 
     version: str
@@ -71,6 +73,7 @@ class Entry:
     output: File
     set_aside: File | None
     counts: Summary
+    near: NearMisses
 
 
 def options_digest(job: Job, limits: Mapping[str, object]) -> str:
@@ -88,7 +91,8 @@ def options_digest(job: Job, limits: Mapping[str, object]) -> str:
 class Manifest:
     """The manifest of a run.
 
-    It is written after each output, unless that would take a good part of the time, and when the run ends.
+    It is written after each output, unless that would take a good part of the time, and when the run ends. Where it has
+    nothing to tell, as when the only source could not be read, there is none: to resume from, that is the same.
 
     Args:
         path: where it is.
@@ -135,8 +139,8 @@ class Manifest:
                     entries[path] = entry
         return entries
 
-    def done(self, task: Task, check: Callable[[], object]) -> Summary | None:
-        """Return the counts of *task*, if an earlier run has done it and nothing has changed since; else None.
+    def done(self, task: Task, check: Callable[[], object]) -> Entry | None:
+        """Return what is told of *task*, if an earlier run has done it and nothing has changed since; else None.
 
         Args:
             task: what is to be done.
@@ -163,15 +167,16 @@ class Manifest:
             return None
         if not all(_has_content(path, file, check) for path, file in pairs):
             return None
-        return entry.counts
+        return entry
 
-    def record(self, task: Task, sources: list[Content] | None, counts: Summary) -> None:
+    def record(self, task: Task, sources: list[Content] | None, counts: Summary, near: NearMisses) -> None:
         """Take an output that is in its place.
 
         Args:
             task: what was done.
             sources: what its sources hold; None if one could not be read to its end, so that it is to be done again.
             counts: what became of the rows.
+            near: what may be meant as labels in rows without turns.
 
         Raises:
             OutputError: if the manifest cannot be written.
@@ -190,7 +195,9 @@ class Manifest:
                 refused = None
                 if task.aside is not None and aside is not None:
                     refused = File.of(self._inner(task.aside.name), aside)
-                self._entries[path] = Entry(__version__, self._options, files, File.of(path, output), refused, counts)
+                self._entries[path] = Entry(
+                    __version__, self._options, files, File.of(path, output), refused, counts, near.common()
+                )
             if monotonic() >= self._rest_until:
                 self._write()
 
@@ -211,7 +218,10 @@ class Manifest:
         options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
         entries = {path: attrs.asdict(entry) for path, entry in self._entries.items()}
         try:
-            write_whole(self._path, orjson.dumps({KEY: entries}, option=options))
+            if entries:
+                write_whole(self._path, orjson.dumps({KEY: entries}, option=options))
+            else:
+                Path(self._path).unlink(missing_ok=True)
         except (OSError, ValueError) as error:
             raise failure(error, self._path, "the manifest") from None
         self._changed = False

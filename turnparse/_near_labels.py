@@ -29,8 +29,9 @@ MOST_WORDS: Final = 8
 LONGEST: Final = 40
 """Characters of such a word at most."""
 
-KEPT: Final = 1_000
-"""Words of an output that are remembered to its end, the commonest: each row of a hostile file may have its own."""
+KEPT: Final = 100
+"""Words of an output that are remembered beyond its end, and in the manifest, the commonest: each row of a hostile file may have
+its own, and a few are told."""
 
 Words = tuple[str, ...]
 """The words of a row, in the order in which they first come."""
@@ -141,10 +142,16 @@ class NearMisses:
 
     def add(self, other: NearMisses) -> None:
         """Add the counts of another output: of its commonest words."""
-        common = other.ranked()[:KEPT]
-        self.rows += other.rows
-        self.words.update({word: other.words[word] for word in common})
-        self.places.update({word: other.places[word] for word in common})
+        common = other.common()
+        self.rows += common.rows
+        self.words.update(common.words)
+        self.places.update(common.places)
+
+    def common(self) -> NearMisses:
+        """Return the counts of the commonest words only."""
+        words = self.ranked()[:KEPT]
+        counts, places = ({word: counted[word] for word in words} for counted in (self.words, self.places))
+        return NearMisses(self.rows, Counter(counts), Counter(places))
 
     def ranked(self) -> list[str]:
         """Return the words, the commonest first; of equally common ones that which stands earlier."""

@@ -207,7 +207,7 @@ class _Run:
                 out.schema = Layout.of(self._converter, {}, metadata=False).schema
             self._commit()
             if self._manifest is not None:
-                self._manifest.record(self.task, None if self.failures else self._contents, self.counts)
+                self._manifest.record(self.task, None if self.failures else self._contents, self.counts, self.near)
         finally:
             if pool is not None:
                 pool.shutdown(cancel_futures=True)
@@ -216,11 +216,11 @@ class _Run:
                 aside.discard()
 
     def _is_done(self) -> bool:
-        """Tell whether an earlier run has done this, and take its counts if so."""
+        """Tell whether an earlier run has done this, and take what it counted if so."""
         done = self._manifest.done(self.task, self._check) if self._manifest is not None and self._resume else None
         if done is None:
             return False
-        self.counts = done
+        self.counts, self.near = done.counts, done.near
         self.task.out.committed = True
         if self._on_bytes is not None:
             with suppress(OSError):
