@@ -176,7 +176,8 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 @click.option(
     "--resume",
     is_flag=True,
-    help="Leave outputs that an earlier run has finished, if nothing has changed since; write all others anew.",
+    help="Leave outputs that an earlier run has finished, if nothing has changed since; write all others anew, and remove those "
+    "whose sources have gone from the folder.",
 )
 @click.option("--no-manifest", is_flag=True, help="Write no manifest; --resume needs one.")
 @click.option(
@@ -236,8 +237,7 @@ def convert(
         found = f"--control-tokens {control_tokens} and --policy {CONTROL_POLICY}={escape(policies[CONTROL_POLICY])}"
         raise click.UsageError(f"expected one value for control tokens, found {found}")
     with _reported(), stoppable():
-        with _progress(sources) as on_bytes, warnings.catch_warnings(record=True) as notes:
-            warnings.simplefilter("always", RuntimeWarning)
+        with _noted(), _progress(sources) as on_bytes:
             summary = convert_sources(
                 sources,
                 policies=policies,
@@ -246,9 +246,19 @@ def convert(
                 manifest=not no_manifest,
                 **options,
             )
-        for note in notes:
-            click.echo(f"turnparse: note: {note.message}", err=True)
         _echo_summary(summary)
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    """Tell warnings as notes at the end, however that comes."""
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always", RuntimeWarning)
+        try:
+            yield
+        finally:
+            for note in notes:
+                click.echo(f"turnparse: note: {note.message}", err=True)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
@@ -11,11 +12,11 @@ from typing import Final
 import attrs
 
 from turnparse._dialect import DEFAULT, Dialect
-from turnparse._errors import IncompleteError, OptionError, require_callable
+from turnparse._errors import IncompleteError, OptionError, escape, require_callable
 from turnparse._job import Job
 from turnparse._limits import Limits
 from turnparse._model import Diagnostics
-from turnparse._shards import shards_of
+from turnparse._shards import Shard, paths_of, shards_of
 from turnparse._side_files import side_paths, write_side_files
 from turnparse._sinks import failure
 from turnparse._summary import Summary
@@ -101,8 +102,9 @@ def convert(
         force: whether to write over files that are there; without it and *resume*, one that is there is an error.
         resume: whether outputs that an earlier run has finished are left as they are: those of which the manifest still
             tells the truth (the size and digest of each source, the options, the version, and the output itself). All
-            others are written anew, whatever is there. The result is the same, byte by byte, as of a run that was
-            not disturbed.
+            others are written anew, whatever is there. In a folder, those whose sources have gone from the folder or pattern
+            that *sources* names are removed, if nobody has changed them. The result is the same, byte by byte, as of a
+            run that was not disturbed.
         manifest: whether to write one, last of all: beside a file, with ``.manifest.json`` after its name, or
             ``turnparse-manifest.json`` in a folder. It is what *resume* reads.
         max_row_bytes: how many bytes a row may have, 256 MiB if not named: a longer one is set aside, with its beginning. While it is
@@ -115,7 +117,7 @@ def convert(
         The counts.
 
     Warns:
-        RuntimeWarning: if the dialect is not flat, so that rows are read one by one.
+        RuntimeWarning: if the dialect is not flat, so that rows are read one by one; or if outputs were removed.
 
     Raises:
         ArgumentError: if an option is of the wrong type.
@@ -140,11 +142,13 @@ def convert(
     if resume and not manifest:
         raise OptionError("expected a manifest to resume from, found that it is left out; leave out resume, or keep it")
     new = not (force or resume)
-    tasks = tasks_of(shards_of(sources), output, set_aside, format, new=new)
+    named = paths_of(sources)
+    tasks = tasks_of(shards_of(named), output, set_aside, format, new=new)
     told = manifest_path(tasks, output) if manifest else None
     written = _checked_files(job.target, tasks, counted, told, new=new)
     # Arrow and NumPy take a while to load: a mistake in the call is told before that.
     from turnparse._batches import BatchConverter, warn_if_slow
+    from turnparse._gone import remove_gone
     from turnparse._manifest import Manifest, options_digest
     from turnparse._run import run
 
@@ -156,6 +160,12 @@ def convert(
     try:
         counts, failures = run(converter, tasks, threads, _locked(on_bytes), limits, manifest=record, resume=resume)
         write_side_files(job.target, [task.out.name for task in tasks if task.out.committed], new=new)
+        if resume and record is not None and tasks[0].in_folder:
+
+            def task_of(shard: Shard) -> Task:
+                return tasks_of([shard], output, set_aside, format)[0]
+
+            _tell_removed(remove_gone(record, named, tasks, task_of, job.target))
         if counted is not None:
             _write_summary(counted, counts, new=new)
         if record is not None:
@@ -196,6 +206,13 @@ def _checked_files(
         require_new(written)
     remove_orphans([*written, *kept])
     return [*written, *kept]
+
+
+def _tell_removed(outputs: list[str]) -> None:
+    if outputs:
+        more = f" and {len(outputs) - 1:,} more" if len(outputs) > 1 else ""
+        msg = f"{escape(outputs[0], 300)}{more} removed: an earlier run had made it of a source that is no longer there"
+        warnings.warn(msg, RuntimeWarning, stacklevel=3)
 
 
 def _locked(on_bytes: Callable[[int], object] | None) -> Callable[[int], object] | None:

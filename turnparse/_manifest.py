@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -168,6 +168,27 @@ class Manifest:
         if not all(_has_content(path, file, check) for path, file in pairs):
             return None
         return entry
+
+    def others(self, tasks: Iterable[Task]) -> list[Entry]:
+        """Return what is told of outputs that are those of none of *tasks*."""
+        own = {self._inner(task.out.name) for task in tasks}
+        return [entry for entry in self._entries.values() if entry.output.path not in own]
+
+    def made(self, task: Task, entry: Entry) -> bool:
+        """Tell whether *entry* is of the outputs of *task*, and these are there as they were written then."""
+        files = [(task.out.name, entry.output)]
+        if task.aside is not None and entry.set_aside is not None and os.path.lexists(task.aside.name):
+            files.append((task.aside.name, entry.set_aside))
+        return all(
+            self._inner(path) == file.path and _has_size(path, file.size) and _has_content(path, file, lambda: None)
+            for path, file in files
+        )
+
+    def forget(self, entry: Entry) -> None:
+        """Tell no more of an output."""
+        with self._lock:
+            self._changed = True
+            self._entries.pop(entry.output.path, None)
 
     def record(self, task: Task, sources: list[Content] | None, counts: Summary, near: NearMisses) -> None:
         """Take an output that is in its place.
