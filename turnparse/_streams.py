@@ -158,7 +158,11 @@ class Watched(io.RawIOBase):
             raise FaultError(msg, source=self._name)
 
     def _state(self) -> tuple[int, int] | None:
-        """Return what changes when the file does: its size and time; None of what is no regular file."""
+        """Return what changes when the file does: its size and the time of its last change; None of what is no regular file.
+
+        A change that leaves the size, by somebody who puts that time back, is not seen. The time that nobody can put
+        back (``ctime``) would show it, but so it would a link made, or rights changed, and these are no faults.
+        """
         try:
             state = os.fstat(self._raw.fileno())
         except (OSError, ValueError):
