@@ -301,7 +301,7 @@ def test_nothing_around_an_array_is_lost(tmp_path: Path, text: bytes, expected: 
     assert [row.row for row in rows] == list(range(len(expected)))
 
 
-AS_JSON = st.fixed_dictionaries({"indent": st.sampled_from([None, 0, 2]), "ensure_ascii": st.booleans()})
+AS_JSON = st.fixed_dictionaries({"indent": st.sampled_from([None, 1, 2]), "ensure_ascii": st.booleans()})
 
 
 def _dumped(value: Any, form: dict[str, Any]) -> bytes:
@@ -309,7 +309,9 @@ def _dumped(value: Any, form: dict[str, Any]) -> bytes:
 
 
 @given(
-    rows=st.lists(st.dictionaries(st.text(max_size=3), JSON_VALUES, max_size=3), max_size=3),
+    rows=st.lists(
+        st.dictionaries(st.text(max_size=3), JSON_VALUES, max_size=3).map(lambda row: row | {"of a row": 1}), max_size=3
+    ),
     form=AS_JSON,
     data=st.data(),
 )
@@ -511,6 +513,7 @@ SWALLOWED = {
     "cut string before null": b'[\n{"chosen":"a,\n%s,\n%s,\nnull\n]',
     "leading commas": b'[\n%s\n,{"a":[1}\n,%s\n]',
     "one line, cut list": b'[%s, {"chosen":"a","rejected":["b"}, %s]',
+    "one line, cut list of objects": b'[%s, {"chosen": [{}, %s]',
     "one line, cut string": b'[%s, {"chosen":"a, %s]',
     "one line, brace too many": b'[%s, {"chosen":"a"}}, %s]',
     "no array at all": b"[bad\n%s\n%s\n",
@@ -525,6 +528,17 @@ def test_a_damaged_element_gives_its_neighbours_back(tmp_path: Path, text: bytes
 
     assert [row for row in found if row in good] == good
     assert len(found) > len(good)
+
+
+def test_a_cut_array_gives_back_what_a_damaged_element_swallowed(tmp_path: Path) -> None:
+    """Where a bracket is missing and the end as well, whole rows that are like those before are rows all the same."""
+    rows: list[RawRow] = []
+    text = b'[\n%s,\n{"chosen": [1, 2,\n%s,\n%s,\n{"chosen": "cu' % (ROW % 1, ROW % 2, ROW % 3)
+    with open_source(_written(tmp_path, text)) as source, pytest.raises(DamagedError, match="no end") as caught:
+        rows.extend(source.rows)
+
+    assert [row.data for row in rows] == [ROW % 1, b'{"chosen": [1, 2', ROW % 2, ROW % 3]
+    assert caught.value.line == 6
 
 
 @pytest.mark.parametrize("first", [b'{"note": "x"}', b'{"text": "q", "id": 0}, {"transcript": "x"}'])

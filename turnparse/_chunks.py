@@ -445,7 +445,7 @@ def _ended(splitter: ArraySplitter, mender: Mender, start: int, counted: Counted
         DamagedError: at last, unless the end was swallowed by a damaged element, or there is no array.
     """
     left = splitter.finish()
-    if left is None or is_begun(left[0]):
+    if left is None or (is_begun(left[0]) and not mender.has_swallowed(left[0])):
         # Of the rest nobody knows how many rows it was: what there is of an element belongs to it.
         yield from mender.finish()
         raise _endless(counted, splitter.line if left is None else left[1])

@@ -232,6 +232,16 @@ class Mender:
         """Yield what the damaged elements that are held consist of, when there are no more."""
         yield from self._given_back(last=True)
 
+    def has_swallowed(self, text: bytes) -> bool:
+        """Tell whether a last element, which could have been cut off, lacks brackets instead, so that others look like parts of it.
+
+        It does if the array's end stands in it, at the begin of a line, or an object with all keys that all elements had.
+        """
+        if text.endswith(b"\n]"):
+            return True
+        source = text.decode("utf-8", "surrogateescape")
+        return bool(self._common) and bool(_sound(source, self._common, len(self._common)))
+
     def _given_back(self, *, last: bool) -> Iterator[Element]:
         """Yield what the damaged elements that are held consist of; *last* if nothing came after them."""
         held, self._held, self._size = self._held, [], 0
@@ -271,8 +281,10 @@ class Mender:
         return parts, len(sound)
 
 
-def _sound(source: str, common: set[str]) -> list[tuple[int, int]]:
-    """Return where in a damaged element whole objects stand that have half of the keys *common*."""
+def _sound(source: str, common: set[str], least: int | None = None) -> list[tuple[int, int]]:
+    """Return where in a damaged element whole objects stand that have *least* of the keys *common*, half if not named."""
+    # Half of the keys: not every row has every column, and what lies inside a row has few of them.
+    least = (len(common) + 1) // 2 if least is None else least
     decoder = json.JSONDecoder()
     spans: list[tuple[int, int]] = []
     begin = 0
@@ -292,8 +304,7 @@ def _sound(source: str, common: set[str]) -> list[tuple[int, int]]:
             effort -= len(source) - at
             continue
         effort -= end - at
-        # Half of the keys: not every row has every column, and what lies inside a row has few of them.
-        if 2 * len(common.intersection(value)) >= len(common) and _FOLLOWS.match(source, end):
+        if len(common.intersection(value)) >= least and _FOLLOWS.match(source, end):
             spans.append((at, end))
             begin = end
     return spans
