@@ -194,8 +194,7 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 @click.option(
     "--resume",
     is_flag=True,
-    help="Leave outputs that an earlier run has finished, if nothing has changed since; write all others anew, and remove those "
-    "whose sources have gone from the folder.",
+    help="Leave outputs that an earlier run has finished, if nothing has changed since; write all others anew.",
 )
 @click.option(
     "--card",

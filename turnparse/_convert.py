@@ -20,7 +20,7 @@ from turnparse._limits import Limits
 from turnparse._model import Diagnostics
 from turnparse._notes import warn_of_kinds, warn_of_use
 from turnparse._outcome import Done
-from turnparse._shards import Shard, paths_of, shards_of
+from turnparse._shards import paths_of, shards_of
 from turnparse._side_files import side_paths, write_side_files
 from turnparse._sinks import failure
 from turnparse._stores import located, remove_orphans, write_whole
@@ -38,6 +38,7 @@ from turnparse._tasks import (
     require_new,
     tasks_of,
 )
+from turnparse._urls import redacted
 
 MOST_TOLD: Final = 20
 """Sources that could not be read to their end of which a message tells; of others it says how many there are."""
@@ -114,9 +115,8 @@ def convert(
         force: whether to write over files that are there; without it and *resume*, one that is there is an error.
         resume: whether outputs that an earlier run has finished are left as they are: those of which the manifest still
             tells the truth (the size and digest of each source, the options, the version, and the output itself). All
-            others are written anew, whatever is there. In a folder, those whose sources have gone from the folder or pattern
-            that *sources* names are removed, if nobody has changed them. The result is the same, byte by byte, as of a
-            run that was not disturbed.
+            others are written anew, whatever is there. The result is the same, byte by byte, as of a run that was not
+            disturbed. Outputs whose sources have gone stay, and are told of.
         manifest: whether to write one, last of all: beside a file, with ``.manifest.json`` after its name, or
             ``turnparse-manifest.json`` in a folder. It is what *resume* reads.
         card: whether to write a dataset card, a ``README.md`` in the folder of the output, with metadata for the Hugging Face
@@ -132,7 +132,7 @@ def convert(
         The counts.
 
     Warns:
-        RuntimeWarning: if the dialect is not flat, so that rows are read one by one; or if outputs were removed.
+        RuntimeWarning: if the dialect is not flat, so that rows are read one by one; or if outputs are left of sources that have gone.
         IntendedUseWarning: if rows were written that those who published such rows do not mean for what the target trains.
         NotTakenWarning: if rows were set aside because the target does not take their kind.
 
@@ -167,7 +167,6 @@ def convert(
     require_engine(engine, ray_address, tasks)
     # Arrow and NumPy take a while to load: a mistake in the call is told before that.
     from turnparse._batches import BatchConverter, warn_if_slow
-    from turnparse._gone import remove_gone
     from turnparse._manifest import Manifest, options_digest
     from turnparse._run import run
     from turnparse._unit import Unit
@@ -185,12 +184,8 @@ def convert(
     try:
         done = run(converter, units, runner, _locked(on_bytes), record)
         write_side_files(job.target, [task.out.name for task, _ in done.there], new=new)
-        if resume and record is not None and tasks[0].in_folder:
-
-            def task_of(shard: Shard) -> Task:
-                return tasks_of([shard], output, set_aside, format)[0]
-
-            _tell_removed(remove_gone(record, named, tasks, task_of, job.target))
+        if resume and record is not None:
+            _tell_left_over(record.left_over(tasks))
         if carded is not None:
             asked = {
                 "to": to, "from_": from_, "preset": preset, "policies": policies or {}, "system": system, "loss": loss, "side": side,
@@ -256,10 +251,10 @@ def _checked_files(
     return [*written, *kept]
 
 
-def _tell_removed(outputs: list[str]) -> None:
+def _tell_left_over(outputs: list[str]) -> None:
     if outputs:
         more = f" and {len(outputs) - 1:,} more" if len(outputs) > 1 else ""
-        msg = f"{escape(outputs[0], 300)}{more} removed: an earlier run had made it of a source that is no longer there"
+        msg = f"{escape(redacted(outputs[0]), 300)}{more} stays, of a source that is no longer there; remove it if it is not wanted"
         warnings.warn(msg, RuntimeWarning, stacklevel=3)
 
 

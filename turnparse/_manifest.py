@@ -18,11 +18,11 @@ from turnparse._near_labels import NearMisses
 from turnparse._outcome import Outcome
 from turnparse._sinks import STDOUT, failure
 from turnparse._sources import STDIN
-from turnparse._stores import folder_of, inside, joined, store_of, write_whole
+from turnparse._stores import LOCAL, folder_of, inside, joined, store_of, write_whole
 from turnparse._streams import zstd
 from turnparse._summary import Summary
 from turnparse._tasks import Task
-from turnparse._urls import redacted
+from turnparse._urls import is_url, redacted
 from turnparse._version import __version__
 
 KEY: Final = "outputs"
@@ -156,26 +156,17 @@ class Manifest:
             return None
         return entry
 
-    def others(self, tasks: Iterable[Task]) -> list[Entry]:
-        """Return what is told of outputs that are those of none of *tasks*."""
+    def left_over(self, tasks: Iterable[Task]) -> list[str]:
+        """Return the outputs that are there, but of none of *tasks*, and whose sources are not there any more.
+
+        Whoever goes on in a folder may have taken sources away that are done, so it is for them to say what is to become of these.
+        """
         own = {self._inner(task.out.name) for task in tasks}
-        return [entry for entry in self._entries.values() if entry.output.path not in own]
-
-    def made(self, task: Task, entry: Entry) -> bool:
-        """Tell whether *entry* is of the outputs of *task*, and these are there as they were written then."""
-        files = [(task.out.name, entry.output)]
-        if task.aside is not None and entry.set_aside is not None and store_of(task.aside.name).exists(task.aside.name):
-            files.append((task.aside.name, entry.set_aside))
-        return all(
-            self._inner(path) == file.path and _has_size(path, file.size) and _has_content(path, file, lambda: None)
-            for path, file in files
-        )
-
-    def forget(self, entry: Entry) -> None:
-        """Tell no more of an output."""
-        with self._lock:
-            self._changed = True
-            self._entries.pop(entry.output.path, None)
+        return [
+            joined(self._folder, path)
+            for path, entry in self._entries.items()
+            if path not in own and not any(is_url(file.path) or LOCAL.exists(file.path) for file in entry.sources)
+        ]
 
     def record(self, task: Task, outcome: Outcome) -> None:
         """Take an output that is in its place.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import glob
 import os
 from collections.abc import Iterable
@@ -89,41 +88,6 @@ def shards_of(sources: object) -> list[Shard]:
     return [shard for path in paths for shard in _found(path)]
 
 
-def missing_shard(sources: Iterable[str], path: str) -> Shard | None:
-    """Return what *path* would be if it were there: a file that one of *sources*, a folder or a pattern, names.
-
-    None if it is there, or none of them would name it; of patterns with ``**``, and of URLs, that is not known.
-    """
-    if is_url(path) or os.path.lexists(path) or os.path.normpath(path) != path.removeprefix(f".{os.sep}"):
-        return None
-    for source in sources:
-        if os.path.isdir(source):  # noqa: PTH112  # see above
-            root = os.path.join(source, "")  # noqa: PTH118  # see below
-            fits = path.startswith(root) and _fits_folder(path[len(root) :])
-        else:
-            root = _fixed_part(source) if glob.has_magic(source) else ""
-            fits = bool(root) and _fits_pattern(path, source)
-        if fits:
-            return Shard(path, os.path.relpath(path, root))
-    return None
-
-
-def _fits_folder(inner: str) -> bool:
-    parts = Path(inner).parts
-    return inner.endswith(ENDINGS) and not is_own(inner) and not any(part.startswith(".") for part in parts)
-
-
-def _fits_pattern(path: str, pattern: str) -> bool:
-    parts, wanted = Path(path).parts, Path(pattern).parts
-    if "**" in wanted or len(parts) != len(wanted) or (is_own(path) and not is_own(pattern)):
-        return False
-    # As for `glob`, only a pattern that says so fits a hidden file.
-    return all(
-        fnmatch.fnmatchcase(part, want) and (want.startswith(".") or not part.startswith("."))
-        for part, want in zip(parts, wanted, strict=True)
-    )
-
-
 def _found(path: str) -> list[Shard]:
     if is_url(path):
         return _elsewhere(path)
@@ -199,7 +163,7 @@ def _in_folder(path: str) -> list[Shard]:
     for folder, folders, names in os.walk(path, onerror=_refuse):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if _fits_folder(name):
+            if _is_source(name):
                 file = os.path.join(folder, name)  # noqa: PTH118  # what a name may hold, Path may change
                 if _may_be_read(file):
                     found.append(Shard(file, os.path.relpath(file, path)))

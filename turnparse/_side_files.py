@@ -73,38 +73,6 @@ def write_side_files(target: Target, outputs: Iterable[str], *, new: bool = Fals
                 raise failure(error, path, "a side file") from None
 
 
-def remove_side_files(target: Target, output: str) -> None:
-    """Remove the side files of *target* for an output that is to go, if they are as they were written.
-
-    Raises:
-        OutputError: if one cannot be removed.
-    """
-    for side in target.side_files:
-        path = beside(output, filled(side.name, output))
-        store = store_of(path)
-        try:
-            with suppress(FileNotFoundError):
-                if side.is_registry:
-                    _unregister(path, side, output)
-                elif store.read(path) == shown(side.text, output).encode():
-                    store.remove(path)
-        except (OSError, ValueError) as error:
-            raise failure(error, path, "a side file") from None
-
-
-def _unregister(path: str, side: SideFile, output: str) -> None:
-    """Write *path* without the entry of *output*, if that is in it."""
-    entries = json.loads(store_of(path).read(path))
-    name = filled("{stem}", output)
-    if isinstance(entries, dict) and entries.get(name) == _named(json.loads(side.text), output):
-        del entries[name]
-        write_whole(path, _dumped(entries).encode())
-
-
-def _dumped(entries: dict[str, Any]) -> str:
-    return json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
-
-
 def _registered(path: str, side: SideFile, output: str) -> str:
     """Return what *path* is to hold: the entries that it has, and that of *output*."""
     entries: Any = {}
@@ -117,7 +85,7 @@ def _registered(path: str, side: SideFile, output: str) -> str:
             msg = "expected an object of JSON with an entry for each output, found something else; move it away"
             raise OutputError(msg, source=escape(redacted(path), 300))
     entry = _named(json.loads(side.text), output)
-    return _dumped(entries | {filled("{stem}", output): entry})
+    return json.dumps(entries | {filled("{stem}", output): entry}, indent=2, ensure_ascii=False) + "\n"
 
 
 def _named(value: Any, output: str) -> Any:
