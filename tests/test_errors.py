@@ -533,7 +533,7 @@ def test_an_output_that_cannot_be_made_says_what_to_do(
     def fail(path: str) -> NoReturn:
         raise OSError(number, os.strerror(number), path)
 
-    monkeypatch.setattr("turnparse._sinks.WholeFile", fail)
+    monkeypatch.setattr("turnparse._stores.WholeFile", fail)
     with pytest.raises(OutputError, match=f"found: {os.strerror(number)}; (name|make) ") as caught:
         convert(tmp_path / "in.jsonl", folder / "out.jsonl")
     assert str(caught.value).isprintable()
