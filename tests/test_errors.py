@@ -530,7 +530,7 @@ def test_an_output_that_cannot_be_made_says_what_to_do(
     folder = tmp_path / "\x1b[31m"
     folder.mkdir()
 
-    def fail(path: str) -> NoReturn:
+    def fail(path: str, **_: object) -> NoReturn:
         raise OSError(number, os.strerror(number), path)
 
     monkeypatch.setattr("turnparse._stores.WholeFile", fail)
