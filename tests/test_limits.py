@@ -445,3 +445,26 @@ def test_a_text_of_a_table_that_is_no_utf8_is_its_row_s_fault(tmp_path: Path, en
     assert (summary.rows_in, summary.rows_out, failed) == (300, 297, "")
     assert [(entry["row"], entry["codes"]) for entry in aside] == [(bad, ["bad-json"]) for bad in (0, 150, 299)]
     assert all(b"\xff" in base64.b64decode(entry["raw_base64"]) for entry in aside)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_text_that_is_no_utf8_hides_no_damage(tmp_path: Path, nested: bool) -> None:  # noqa: FBT001
+    """Arrow tells of such a text and of no other column, yet a text that ends beyond the file is not read to where it ends."""
+    texts = [TALK.encode()] * 4
+    odd = pa.array([text + b"\xff" * (row == 1) for row, text in enumerate(texts)], pa.binary()).view(pa.string())
+    odd = pa.ListArray.from_arrays([*range(5)], odd) if nested else odd
+    table = pa.table({"odd": odd, "text": pa.array([TALK] * 4)})
+    file = io.BytesIO()
+    with pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    ends = np.cumsum([0, *map(len, texts)]).astype(np.int32)
+    broken = ends.copy()
+    broken[3] = 1 << 14
+    (tmp_path / "in").write_bytes(file.getvalue().replace(ends.tobytes(), broken.tobytes()))
+    summary, failed = run(tmp_path / "in", tmp_path / "out.jsonl", to="messages")
+    aside = set_aside(tmp_path / "out.jsonl")
+
+    assert "read the source to its end" in failed
+    assert aside[-1]["codes"] == ["source-damaged"]
+    assert summary.rows_in == 3
+    assert all(len(entry.get("raw", entry.get("raw_base64", ""))) < 400 for entry in aside)
