@@ -19,7 +19,6 @@ from fuzz import seeds
 from fuzz.target import Target, crash_name
 
 STATUS = re.compile(r"^#(\d+)\s.*\bcov: (\d+) ft: (\d+) corp: (\d+)/", re.MULTILINE)
-KEYS = ("chosen", "rejected", "transcript", "text")
 SECONDS_AN_INPUT = 20
 """After which an input counts as a crash: texts that take long are an attack."""
 RESTARTS = 20
@@ -59,7 +58,7 @@ class Figures:
 
 def dictionary(into: Path) -> Path:
     """Write what libFuzzer may put into inputs: the grammar's strings, and the keys of rows; return the file."""
-    words = [text.encode() for text in seeds.strings()] + [f'"{key}": "'.encode() for key in KEYS]
+    words = [text.encode() for text in seeds.strings()] + [f'"{key}": "'.encode() for key in seeds.KEYS]
     quoted = ("".join(f"\\x{byte:02x}" for byte in word) for word in words if word)
     path = into / "dictionary"
     path.write_text("".join(f'"{word}"\n' for word in quoted), encoding="ascii")
