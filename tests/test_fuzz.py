@@ -155,22 +155,26 @@ def test_the_command_tells_what_it_found(monkeypatch: pytest.MonkeyPatch, tmp_pa
     [(PARSE.trigger, "| found |", 0), (b"no bug", "| not found |", 1), (None, "| not found |", 1)],
 )
 def test_a_plant_counts_as_found_if_it_is_what_was_found(
-    monkeypatch: pytest.MonkeyPatch, found: bytes | None, says: str, code: int
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: bytes | None, says: str, code: int
 ) -> None:
     """A planted bug is found when the input is wrong with it and right without it."""
-    result = invoke(monkeypatch, stand_in(77 if found else 0, found), "--plant")
+    result = invoke(monkeypatch, stand_in(77 if found else 0, found), "--plant", "--crashes", str(tmp_path))
 
     assert (says in result.stdout, result.exit_code) == (True, code)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"no bug"] * (found == b"no bug")
 
 
-def test_a_plant_is_not_a_bug_that_is_there_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An input that is wrong without the planted bug says nothing of it."""
+def test_a_plant_is_not_a_bug_that_is_there_anyway(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An input that is wrong without the planted bug says nothing of it, and is kept."""
 
     def broken(_: bytes) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setitem(TARGETS, "parse", attrs.evolve(PARSE, check=broken))
-    assert "| not found |" in invoke(monkeypatch, stand_in(77, b"any"), "--plant").stdout
+    result = invoke(monkeypatch, stand_in(77, b"any"), "--plant", "--crashes", str(tmp_path))
+
+    assert "| not found |" in result.stdout
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_process_that_says_nothing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -72,7 +72,7 @@ def mutated(draw: Draw, data: bytes, mutator: Mutator) -> bytes:
 
 def of_text(draw: Draw, text: bytes) -> bytes:
     """Return a text with a change."""
-    return draw.random.choice([_bytes, _bytes, _word, _word, _characters, _copy, _cut, _paragraphs])(draw, text)
+    return draw.random.choice(WAYS)(draw, text)
 
 
 def _bytes(draw: Draw, text: bytes) -> bytes:
@@ -89,7 +89,7 @@ def _word(draw: Draw, text: bytes) -> bytes:
 
 
 def _characters(draw: Draw, text: bytes) -> bytes:
-    return _put(draw, text, bytes(draw.random.randrange(32, 127) for _ in range(draw.random.randint(1, 3))))
+    return _put(draw, text, bytes(draw.random.randrange(32, 127) for _ in range(int(2 ** draw.random.uniform(0, 4)))))
 
 
 def _copy(draw: Draw, text: bytes) -> bytes:
@@ -104,6 +104,9 @@ def _cut(draw: Draw, text: bytes) -> bytes:
 
 def _paragraphs(draw: Draw, text: bytes) -> bytes:
     return b"\n\n".join(of_sequence(draw, text.split(b"\n\n")))
+
+
+WAYS = [_bytes, _bytes, _word, _word, _characters, _characters, _copy, _cut, _paragraphs]
 
 
 def of_sequence(draw: Draw, given: Sequence[Any]) -> list[Any]:

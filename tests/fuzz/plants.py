@@ -21,10 +21,10 @@ Plant = Callable[[], AbstractContextManager[object]]
 
 RARE = b"_^@"
 """What bugs of fast targets wait for. No seed has two of these characters: a change that brings in one is one in hundreds, all
-three at once one in a hundred million; bytes at random may have them, but are no turn and no row."""
+three at once one in tens of thousands; bytes at random may have them, but are no turn and no row."""
 
 SLOW = RARE[:2]
-"""The same for targets of which a hundred inputs take a second: both at once are one in some hundred thousand."""
+"""The same for targets of which some fifty inputs take a second: both at once are one in some thousands."""
 
 
 def rare(data: bytes, characters: bytes = SLOW) -> bool:
