@@ -31,6 +31,9 @@ ROOM = 64
 RAW = 0.2
 """How often bytes are changed wherever they stand, as damage does it."""
 
+MORE = 0.5
+"""How often one change more is made before an input is tried: that takes far longer than to change it."""
+
 
 @attrs.frozen
 class Draw:
@@ -65,9 +68,13 @@ Mutator = Callable[[Draw, bytes], bytes]
 
 
 def mutated(draw: Draw, data: bytes, mutator: Mutator) -> bytes:
-    """Return *data* with a change that *mutator* makes, or now and then one of bytes; never longer than it may be."""
-    made = None if draw.often(RAW) else mutator(draw, data)
-    return draw.change(data, draw.size) if made is None or len(made) > draw.size else made
+    """Return *data* with changes that *mutator* makes, or now and then one of bytes; never longer than it may be."""
+    if draw.often(RAW):
+        return draw.change(data, draw.size)
+    made = mutator(draw, data)
+    while draw.often(MORE):
+        made = mutator(draw, made)
+    return draw.change(data, draw.size) if len(made) > draw.size else made
 
 
 def of_text(draw: Draw, text: bytes) -> bytes:

@@ -20,11 +20,11 @@ from turnparse._contents import TextColumn
 Plant = Callable[[], AbstractContextManager[object]]
 
 RARE = b"_^@"
-"""What bugs of fast targets wait for. No seed has two of these characters: a change that brings in one is one in hundreds, all
-three at once one in tens of thousands; bytes at random may have them, but are no turn and no row."""
+"""What bugs of fast targets wait for. No seed has two of these characters: one of them is brought in by a hundredth of
+the changes, all three at once by one in some thousands; bytes at random may have them, but are no turn and no row."""
 
 SLOW = RARE[:2]
-"""The same for targets of which some fifty inputs take a second: both at once are one in some thousands."""
+"""The same for targets of which some fifty inputs take a second: both at once are one in a thousand, seldom in a place that counts."""
 
 
 def rare(data: bytes, characters: bytes = SLOW) -> bool:
