@@ -31,7 +31,7 @@ ROOM = 64
 RAW = 0.2
 """How often bytes are changed wherever they stand, as damage does it."""
 
-MORE = 0.5
+MORE = 0.67
 """How often one change more is made before an input is tried: that takes far longer than to change it."""
 
 
@@ -113,7 +113,7 @@ def _paragraphs(draw: Draw, text: bytes) -> bytes:
     return b"\n\n".join(of_sequence(draw, text.split(b"\n\n")))
 
 
-WAYS = [_bytes, _bytes, _word, _word, _characters, _characters, _copy, _cut, _paragraphs]
+WAYS = [_bytes, _bytes, _word, _word, _characters, _characters, _characters, _copy, _cut, _paragraphs]
 
 
 def of_sequence(draw: Draw, given: Sequence[Any]) -> list[Any]:
