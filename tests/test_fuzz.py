@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import attrs
@@ -12,12 +14,29 @@ import pytest
 from click.testing import CliRunner
 from fuzz import __main__ as runner
 from fuzz import process
+from fuzz.files import converted
+from fuzz.mutators import Draw, mutated
 from fuzz.plants import RARE
 from fuzz.target import CRASHES, Target
 from fuzz.targets import TARGETS
+from hypothesis import given
+from hypothesis import strategies as st
 
 EACH = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+SEEDS = {name: list(target.seeds()) for name, target in TARGETS.items()}
 KEPT = sorted(CRASHES.glob("*.bin"))
+
+
+def one_byte(data: bytes, size: int) -> bytes:
+    """Stand in for libFuzzer's changes: the last byte becomes another."""
+    return (data[:-1] + bytes([data[-1] ^ 1]))[:size] if data else data
+
+
+def rows_in(data: bytes) -> int:
+    """Return how many rows an input stands for that is a file after a byte of choices; 0 if it cannot be read."""
+    with TemporaryDirectory() as folder:
+        made = converted(Path(folder), data[1:], workers=1)
+    return 0 if made.summary is None or made.error else made.summary.rows_out
 
 
 @EACH
@@ -46,6 +65,31 @@ def test_a_planted_bug_shows(target: Target) -> None:
 def test_any_bytes_are_an_input(target: Target, data: bytes) -> None:
     """A target takes any bytes, also none."""
     target.check(data)
+
+
+@given(st.integers(0), st.integers(1, 4096), st.data())
+@EACH
+def test_a_changed_input_is_as_long_as_it_may_be(target: Target, seed: int, size: int, data: st.DataObject) -> None:
+    """Whatever an input is, a change of it is an input too, no longer than asked for, and the same for the same seed."""
+    given = data.draw(st.sampled_from(SEEDS[target.name]) | st.binary(max_size=64))[:size]
+    made = [mutated(Draw(Random(seed), size, one_byte), given, target.mutator) for _ in range(2)]
+
+    assert len(made[0]) <= size
+    assert made[0] == made[1]
+
+
+@pytest.mark.parametrize("name", ["convert_lines", "convert_zipped", "convert_stored"])
+def test_changed_files_are_read_further(name: str) -> None:
+    """Of readable files about half are so still when they are changed, and most are other files."""
+    target = TARGETS[name]
+    seeds = [seed for seed in SEEDS[name][::4] if len(seed) < target.longest // 2 and rows_in(seed)]
+    made = [
+        mutated(Draw(Random(at), target.longest, one_byte), seed, target.mutator)
+        for at, seed in enumerate((seeds * 99)[:99])
+    ]
+
+    assert sum(rows_in(new) > 0 for new in made) > 0.4 * len(made)
+    assert sum(new not in seeds for new in made) > 0.7 * len(made)
 
 
 def test_what_was_found_once_is_kept_by_name() -> None:
@@ -111,22 +155,26 @@ def test_the_command_tells_what_it_found(monkeypatch: pytest.MonkeyPatch, tmp_pa
     [(PARSE.trigger, "| found |", 0), (b"no bug", "| not found |", 1), (None, "| not found |", 1)],
 )
 def test_a_plant_counts_as_found_if_it_is_what_was_found(
-    monkeypatch: pytest.MonkeyPatch, found: bytes | None, says: str, code: int
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: bytes | None, says: str, code: int
 ) -> None:
     """A planted bug is found when the input is wrong with it and right without it."""
-    result = invoke(monkeypatch, stand_in(77 if found else 0, found), "--plant")
+    result = invoke(monkeypatch, stand_in(77 if found else 0, found), "--plant", "--crashes", str(tmp_path))
 
     assert (says in result.stdout, result.exit_code) == (True, code)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"no bug"] * (found == b"no bug")
 
 
-def test_a_plant_is_not_a_bug_that_is_there_anyway(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An input that is wrong without the planted bug says nothing of it."""
+def test_a_plant_is_not_a_bug_that_is_there_anyway(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An input that is wrong without the planted bug says nothing of it, and is kept."""
 
     def broken(_: bytes) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setitem(TARGETS, "parse", attrs.evolve(PARSE, check=broken))
-    assert "| not found |" in invoke(monkeypatch, stand_in(77, b"any"), "--plant").stdout
+    result = invoke(monkeypatch, stand_in(77, b"any"), "--plant", "--crashes", str(tmp_path))
+
+    assert "| not found |" in result.stdout
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_process_that_says_nothing_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:

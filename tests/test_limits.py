@@ -461,3 +461,26 @@ def test_rows_after_one_that_cannot_be_read_keep_their_numbers(tmp_path: Path) -
     assert [row["extra_info"]["index"] for row in read_back(tmp_path / "out.jsonl")] == [0, 2, 4, 5]
     assert [row["row"] for row in set_aside(tmp_path / "out.jsonl")] == [1, 3]
     assert [item.origin.row for item in read if item.origin] == [0, 2, 4, 5]
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_text_that_is_no_utf8_hides_no_damage(tmp_path: Path, nested: bool) -> None:  # noqa: FBT001
+    """Arrow tells of such a text and of no other column, yet a text that ends beyond the file is not read to where it ends."""
+    texts = [TALK.encode()] * 4
+    odd = pa.array([text + b"\xff" * (row == 1) for row, text in enumerate(texts)], pa.binary()).view(pa.string())
+    odd = pa.ListArray.from_arrays([*range(5)], odd) if nested else odd
+    table = pa.table({"odd": odd, "text": pa.array([TALK] * 4)})
+    file = io.BytesIO()
+    with pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    ends = np.cumsum([0, *map(len, texts)]).astype(np.int32)
+    broken = ends.copy()
+    broken[3] = 1 << 14
+    (tmp_path / "in").write_bytes(file.getvalue().replace(ends.tobytes(), broken.tobytes()))
+    summary, failed = run(tmp_path / "in", tmp_path / "out.jsonl", to="messages")
+    aside = set_aside(tmp_path / "out.jsonl")
+
+    assert "read the source to its end" in failed
+    assert aside[-1]["codes"] == ["source-damaged"]
+    assert summary.rows_in == 3
+    assert all(len(entry.get("raw", entry.get("raw_base64", ""))) < 400 for entry in aside)

@@ -25,11 +25,16 @@ BATCH_BYTES: Final = 1 << 21
 MOST_ROWS: Final = 1 << 15
 """Rows of a batch at most, however short they are."""
 
-UTF8: Final = "UTF8"
-"""What Arrow says of a text that is none."""
-
 BUFFER: Final = 1 << 20
 """Bytes that a column of Parquet is read by: without a buffer, a whole row group is read at once."""
+
+
+BYTES_OF: Final = {
+    pa.string(): pa.binary(),
+    pa.large_string(): pa.large_binary(),
+    pa.string_view(): pa.binary_view(),
+}
+"""The types of texts, and what they are when nobody asks whether they are UTF-8."""
 
 
 def read_batches(
@@ -71,14 +76,15 @@ def _guarded(batches: Iterator[tuple[int, Any]], file: Watched, name: str) -> It
     try:
         for done, batch in batches:
             _require_names(batch, name)
-            failure = _damage(batch)
-            if failure is not None and UTF8 in str(failure):
-                # One row's fault, and no damage.
-                for piece in _without_other_texts(batch):
-                    yield done, piece if isinstance(piece, Chunk) else _plain_batch(piece)
-                failure = None
+            if _damage(batch) is None:
+                yield done, _plain_batch(batch)
                 continue
-            yield done, _plain_batch(batch if failure is None else batch.slice(0, _sound(batch)))
+            # A text that is no UTF-8 is one row's fault, and no damage. But Arrow tells of one fault, and it may hide
+            # others, such as texts that begin outside of the file: with bytes in place of texts, these alone are left.
+            plain = _with_bytes(batch)
+            failure = _damage(plain)
+            for piece in _without_other_texts(batch if failure is None else batch.slice(0, _sound(plain))):
+                yield done, piece if isinstance(piece, Chunk) else _plain_batch(piece)
             if failure is not None:
                 break
     except SourceError:
@@ -94,8 +100,34 @@ def _plain_batch(batch: Any) -> Any:
     return pa.RecordBatch.from_arrays(list(map(plain_column, batch.columns)), names=batch.schema.names)
 
 
+def _with_bytes(batch: Any) -> Any:
+    """Return *batch* with the same bytes in place of texts, or texts where Arrow has no such view."""
+    return pa.RecordBatch.from_arrays([_viewed(column) for column in batch.columns], names=batch.schema.names)
+
+
+def _viewed(column: Any) -> Any:
+    try:
+        return column.view(_bytes_type(column.type))
+    except (pa.ArrowException, ValueError):
+        return column
+
+
+def _bytes_type(kind: Any) -> Any:
+    """Return the type *kind* with bytes in place of texts, at any depth."""
+    if kind in BYTES_OF:
+        return BYTES_OF[kind]
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, _bytes_type(kind.value_type), kind.ordered)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        made = pa.list_ if pa.types.is_list(kind) else pa.large_list
+        return made(_bytes_type(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, _bytes_type(field.type)) for field in kind])
+    return kind
+
+
 def _without_other_texts(batch: Any) -> Iterator[Any]:
-    """Yield *batch* in pieces, with the rows that do not hold up as chunks of their own: a text in them is no UTF-8."""
+    """Yield *batch*, with which nothing else is wrong, in pieces: rows with a text that is no UTF-8 are chunks of their own."""
     begin = 0
     while begin < len(batch):
         rest = batch.slice(begin)

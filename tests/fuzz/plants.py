@@ -20,24 +20,21 @@ from turnparse._contents import TextColumn
 Plant = Callable[[], AbstractContextManager[object]]
 
 RARE = b"_^@"
-"""What bugs of fast targets wait for. No seed has two of these characters: a change that brings in one is one in hundreds, all
-three at once one in a hundred million; bytes at random may have them, but are no turn and no row."""
-
-SLOW = RARE[:2]
-"""The same for targets of which a hundred inputs take a second: both at once are one in some hundred thousand."""
+"""What bugs wait for. No seed has two of these characters: one of them is brought in by some hundredths of the changes, all three
+at once by one in thousands, seldom in a place that counts; bytes at random may have them, but are no turn and no row."""
 
 
-def rare(data: bytes, characters: bytes = SLOW) -> bool:
-    """Tell whether *data* has each of these characters."""
-    if characters[0] not in data:
+def rare(data: bytes) -> bool:
+    """Tell whether *data* has all that bugs wait for."""
+    if RARE[0] not in data:
         return False
-    if characters[1] not in data:
+    if RARE[1] not in data:
         return False
-    return characters[-1] in data
+    return RARE[-1] in data
 
 
 def _in(text: str) -> bool:
-    return rare(text.encode("utf-8", "surrogatepass"), RARE)
+    return rare(text.encode("utf-8", "surrogatepass"))
 
 
 def in_a_turn() -> AbstractContextManager[object]:

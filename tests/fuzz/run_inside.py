@@ -8,6 +8,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
+from random import Random
 
 import atheris
 
@@ -20,6 +21,7 @@ with atheris.instrument_imports(include=["turnparse"]):
             import_module(module.name)
 
 from fuzz import plants  # after turnparse, which it imports
+from fuzz.mutators import Draw, mutated  # as above
 from fuzz.target import Target, crash_name  # as above
 from fuzz.targets import TARGETS  # as above
 
@@ -53,7 +55,12 @@ def main(name: str, found: str, plant: str, *options: str) -> None:
     if plant != "none":
         target.plant().__enter__()  # libFuzzer ends the process before it could be left
         plants.rare = atheris.instrument_func(plants.rare)
-    atheris.Setup([sys.argv[0], *options], target.check if plant != "none" else kept(target, Path(found)))
+
+    def mutator(data: bytes, size: int, seed: int) -> bytes:
+        return mutated(Draw(Random(seed), size, atheris.Mutate), data, target.mutator)
+
+    check = target.check if plant != "none" else kept(target, Path(found))
+    atheris.Setup([sys.argv[0], *options], check, custom_mutator=mutator)
     atheris.Fuzz()
 
 

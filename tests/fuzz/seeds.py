@@ -24,6 +24,7 @@ GRAMMAR = Path(__file__).parents[2] / "grammar" / "hh.lark"
 SAMPLES = files("turnparse") / "samples"
 ZIPPED = (b"\x1f\x8b", b"(\xb5/\xfd", b"P*M")
 TABLES = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+KEYS = ("chosen", "rejected", "transcript", "text")
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 ROWS_AT_ONCE = 3
 
@@ -85,6 +86,18 @@ def zipped_files() -> list[bytes]:
 def tables() -> list[bytes]:
     """Return files of Parquet and of Arrow, neither zipped inside, so that a text in them is as it is in the file."""
     return [*_tables(), *(data for data in bad_inputs() if data.startswith(TABLES))]
+
+
+def table_of(data: bytes) -> Any:
+    """Return the table that a file of Parquet or Arrow holds; raises what pyarrow does if anything is wrong with it."""
+    if data.startswith(b"PAR1"):
+        table = pq.ParquetFile(io.BytesIO(data)).read(use_threads=False)
+    elif data.startswith(b"ARROW1"):
+        table = pa.ipc.open_file(data).read_all()
+    else:
+        table = pa.ipc.open_stream(data).read_all()
+    table.validate(full=True)
+    return table
 
 
 def arrow_file(rows: list[dict[str, Any]]) -> bytes:

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 import turnparse
 from fuzz import plants, seeds
+from fuzz.mutators import Draw, of_one, of_sequence
 from fuzz.target import Target
 from plain_records import one_by_one
 from turnparse import _contents, _pair_columns
@@ -76,6 +77,20 @@ def _seeds() -> list[bytes]:
     return plain + every
 
 
+def of_table(draw: Draw, data: bytes) -> bytes:
+    """Return a table with a change in a text, in its rows, or in how it is made and converted."""
+    choices, rows = data[:CHOICES].ljust(CHOICES, b"\0"), data[CHOICES:].split(ROW)
+    if draw.often(0.1):
+        at = draw.random.randrange(CHOICES)
+        choices = choices[:at] + bytes([draw.random.randrange(256)]) + choices[at + 1 :]
+    elif draw.often(0.15):
+        rows = of_sequence(draw, rows)
+    else:
+        at = draw.random.randrange(len(rows))
+        rows[at] = SIDE.join(of_one(draw, rows[at].split(SIDE, 2)))
+    return choices + ROW.join(rows)
+
+
 CONVERT_TABLE = Target(
     name="convert_table",
     about="Columns make of every row what the per-row calls make of it.",
@@ -83,4 +98,5 @@ CONVERT_TABLE = Target(
     seeds=_seeds,
     plant=plants.in_columns,
     trigger=bytes([TARGETS.index("trl"), 0, 0, 0]) + b"\n\nHuman: " + plants.RARE + b"\n\nAssistant: \xffa\xffb",
+    mutator=of_table,
 )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import attrs
 
+from fuzz.mutators import Mutator
+
 CRASHES = Path(__file__).parent / "crashes"
 """Where inputs are kept that something was once wrong with, `<target>-<sha>.bin`."""
 
@@ -24,6 +26,7 @@ class Target:
         seeds: returns the inputs to begin with.
         plant: plants a bug, until the context is left.
         trigger: an input that the planted bug shows on.
+        mutator: changes inputs.
         longest: how many bytes an input may have.
     """
 
@@ -33,6 +36,7 @@ class Target:
     seeds: Callable[[], Iterable[bytes]]
     plant: Callable[[], AbstractContextManager[object]]
     trigger: bytes
+    mutator: Mutator
     longest: int = 4096
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import turnparse
 from benchmarks.reference import messages, parts
-from fuzz import plants, seeds
+from fuzz import mutators, plants, seeds
+from fuzz.mutators import Draw
 from fuzz.target import Target
 from turnparse import Dialect, RenderError, Transcript
 
@@ -79,6 +80,11 @@ def check_pair(data: bytes) -> None:
     assert {found.code for found in pair.diagnostics} == pair.codes
 
 
+def of_sides(draw: Draw, data: bytes) -> bytes:
+    """Return a pair with a change in what both sides begin with, or in the rest of either."""
+    return SEPARATOR.join(mutators.of_one(draw, data.split(SEPARATOR, 2)))
+
+
 PARSE = Target(
     name="parse",
     about="A text comes back whole; scan, Lark and a plain reading find the same turns; only our own errors are raised.",
@@ -86,6 +92,7 @@ PARSE = Target(
     seeds=lambda: [text.encode() for text in seeds.texts()],
     plant=plants.in_a_turn,
     trigger=b"\n\nHuman: " + plants.RARE,
+    mutator=mutators.of_text,
     longest=1024,
 )
 PARSE_PAIR = Target(
@@ -95,4 +102,5 @@ PARSE_PAIR = Target(
     seeds=lambda: [as_bytes(*pair) for pair in seeds.pairs()],
     plant=plants.in_a_pair,
     trigger=b"\n\nHuman: " + plants.RARE + b"\n\nAssistant:\xff a\xff b",
+    mutator=of_sides,
 )
