@@ -19,6 +19,7 @@ from turnparse._dialect import DEFAULT, Dialect, resolve, shipped_names
 from turnparse._engines import ENGINES
 from turnparse._errors import (
     DialectError,
+    FaultError,
     IncompleteError,
     IntendedUseWarning,
     NotTakenWarning,
@@ -35,10 +36,14 @@ from turnparse._sinks import FORMATS
 from turnparse._sources import STDIN
 from turnparse._summary import Summary
 from turnparse._target import SIDES, broken_targets, target_named, targets
+from turnparse._urls import is_url
 from turnparse._version import __version__
 
 CONTROL_POLICY: Final = "control-token"
 """The policy that ``--control-tokens`` sets."""
+
+QUIET: Final = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_VERBOSITY": "error"}
+"""What keeps the Hub's library from writing to standard error: bars into ours, and of each new try a URL that may be signed."""
 
 EXIT_INCOMPLETE: Final = 1
 EXIT_USAGE: Final = 2
@@ -64,6 +69,8 @@ def _reported() -> Iterator[None]:
         )
     except IncompleteError as error:
         _echo_summary(error.summary)
+        _fail(str(error), EXIT_INCOMPLETE)
+    except FaultError as error:
         _fail(str(error), EXIT_INCOMPLETE)
     except (OptionError, DialectError, SourceError) as error:
         _fail(str(error), EXIT_USAGE)
@@ -243,7 +250,8 @@ def convert(
     """Convert files of transcripts to the format of one consumer.
 
     A SOURCE is a file of JSON lines or one JSON array, compressed with gzip or zstd or not, of Parquet or Arrow;
-    a folder of such files, a pattern such as 'data/*.jsonl.gz', or - for standard input. Each row is
+    a folder of such files, a pattern such as 'data/*.jsonl.gz', or - for standard input. Files, folders and patterns
+    may be elsewhere too, as in hf://, s3://, gs:// or https://, and outputs in all of these but the last. Each row is
     recognised by its columns: chosen and rejected, or transcript, or text. A row is written, or set
     aside in a file of its own with the reason; none is lost.
 
@@ -259,6 +267,8 @@ def convert(
     if control_tokens is not None and policies.setdefault(CONTROL_POLICY, control_tokens) != control_tokens:
         found = f"--control-tokens {control_tokens} and --policy {CONTROL_POLICY}={escape(policies[CONTROL_POLICY])}"
         raise click.UsageError(f"expected one value for control tokens, found {found}")
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     with _reported(), stoppable():
         with _noted(), _progress(sources) as on_bytes:
             summary = convert_sources(
@@ -295,10 +305,11 @@ def _progress(sources: tuple[str, ...]) -> Iterator[Callable[[int], object] | No
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
     total = None
-    with suppress(TurnparseError, OSError, ValueError):
-        # What is wrong with them is told when they are opened.
-        total = sum(Path(shard.path).stat().st_size for shard in shards_of(sources) if shard.path != STDIN) or None
-    total = None if STDIN in sources else total
+    # To ask stores elsewhere for what is asked again in a moment would take its time.
+    if STDIN not in sources and not any(map(is_url, sources)):
+        with suppress(TurnparseError, OSError, ValueError):
+            # What is wrong with them is told when they are opened.
+            total = sum(Path(shard.path).stat().st_size for shard in shards_of(sources)) or None
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=total)

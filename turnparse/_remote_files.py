@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import hashlib
 import io
 import os
 import stat
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
 
 from turnparse._digests import Content
-from turnparse._retries import tried
-from turnparse._urls import WHOLE_OR_NOT, file_system, forget, name_of, scheme_of
+from turnparse._retries import ChangedError, tried
+from turnparse._urls import HUB, WEB, WHOLE_OR_NOT, file_system, forget, scheme_of
 from turnparse._whole import WholeFile, taken
 
 BLOCK: Final = 1 << 23
@@ -32,7 +34,7 @@ COMMITTING: Final = Lock()
 """Held while a file is put into a repository: the Hub refuses one of two commits at a time."""
 
 
-class RemoteFile(io.RawIOBase):
+class RemoteFile:
     """A file elsewhere, open for reading; where the network fails it is opened again, and read on.
 
     Args:
@@ -44,43 +46,29 @@ class RemoteFile(io.RawIOBase):
     """
 
     def __init__(self, path: str) -> None:
-        super().__init__()
         self._path = path
         self._fs, self._inner = file_system(path)
         self._at = 0
-        # What is known already is what the first asking for its state is told.
-        self._info = self._known()
-        size = self._info.get("size")
-        if self._info.get("type") == "directory":
-            raise IsADirectoryError(21, os.strerror(21))
+        info = tried(self._asked)
+        size = info.get("size")
+        if info.get("type") == "directory":
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         self._size: int | None = size if isinstance(size, int) else None
+        # What is known already is what the first asking for its state is told.
+        self._begun = _told_of(info)
+        self._is_asked = False
+        # A server that does not tell how long it is gives it from its start only, and so do others.
+        self._from_start = self._size is None or info.get("partial") is False
         self._file: Any = None
         self._file = tried(self._opened)
 
-    def _known(self) -> dict[str, Any]:
+    def _asked(self) -> dict[str, Any]:
         # What is kept of an earlier listing would not show that the file was changed.
-        return dict(tried(self._asked))
-
-    def _asked(self) -> Any:
         forget(self._fs, self._inner)
-        return self._fs.info(self._inner)
+        return dict(self._fs.info(self._inner))
 
     def _opened(self) -> Any:
-        if self._size is None:
-            # A server that does not tell how long it is gives it from its start only.
-            return self._fs.open(self._inner, "rb", block_size=0)
-        return self._fs.open(self._inner, "rb", block_size=BLOCK)
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return self._size is not None
-
-    def readinto(self, buffer: Any) -> int:
-        data = self.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+        return self._fs.open(self._inner, "rb", block_size=0 if self._from_start else BLOCK)
 
     def read(self, size: int = -1) -> bytes:
         data: bytes = tried(lambda: self._read(size))
@@ -89,26 +77,45 @@ class RemoteFile(io.RawIOBase):
 
     def _read(self, size: int) -> bytes:
         if self._file is None:
-            self._file = self._opened()
+            self._file = self._opened_again()
         try:
             if self._file.tell() != self._at:
                 self._go_on()
             data = self._file.read(size)
+        except ValueError as error:
+            self._drop()
+            if self._from_start or scheme_of(self._path) not in WEB:
+                raise
+            # It is what fsspec raises of a server that, asked for a part, gives the whole.
+            self._from_start = True
+            raise ConnectionError(f"the server gives no parts: {error}") from None
         except BaseException:
-            file, self._file = self._file, None
-            with suppress(Exception):
-                file.close()
+            self._drop()
             raise
         if not data and size and self._size is not None and self._at < self._size:
             raise ConnectionError(f"the file ended at byte {self._at:,} of {self._size:,}")
         return bytes(data)
 
+    def _drop(self) -> None:
+        file, self._file = self._file, None
+        with suppress(Exception):
+            file.close()
+
+    def _opened_again(self) -> Any:
+        if self._size is None and _told_of(self._asked()) != self._begun:
+            # Of others `state` tells, at the end.
+            raise ChangedError(errno.ESTALE, "it was changed while it was read")
+        return self._opened()
+
     def _go_on(self) -> None:
-        """Go to where reading stopped."""
-        if self._size is not None:
+        """Go to where reading stopped, or was told to go on."""
+        if not self._from_start:
             self._file.seek(self._at)
             return
-        left = self._at
+        if self._file.tell() > self._at:
+            self._drop()
+            self._file = self._opened_again()
+        left = self._at - self._file.tell()
         while left and (data := self._file.read(min(left, BLOCK))):
             left -= len(data)
 
@@ -130,17 +137,23 @@ class RemoteFile(io.RawIOBase):
         """
         if self._size is None:
             return None
+        if not self._is_asked:
+            self._is_asked = True
+            return self._size, self._begun
         try:
-            info, self._info = self._info or self._known(), {}
+            info = tried(self._asked)
         except FileNotFoundError:
             return -1, "it has gone"
-        return int(info.get("size") or 0), repr(sorted((name, str(value)) for name, value in info.items()))
+        return int(info.get("size") or 0), _told_of(info)
 
     def close(self) -> None:
-        if not self.closed and self._file is not None:
-            with suppress(Exception):
-                self._file.close()
-        super().close()
+        if self._file is not None:
+            self._drop()
+
+
+def _told_of(info: Mapping[str, Any]) -> str:
+    """Return what a store tells of a file, as text; but for where it was found, which may be signed anew for whoever asks."""
+    return repr(sorted((name, str(value)) for name, value in info.items() if name != "url"))
 
 
 class Upload:
@@ -154,10 +167,13 @@ class Upload:
         new: whether nothing may be there. That is looked at just before: few stores can do both in one step.
 
     Raises:
-        OSError: if no file can be made here.
+        OSError: if no file can be made here, or the repository where it is to be is not there.
     """
 
     def __init__(self, path: str, *, new: bool) -> None:
+        if scheme_of(path) == HUB:
+            fs, inner = file_system(path)
+            tried(lambda: fs.resolve_path(inner))
         self.path = path
         self.new = new
         self.placed = False
@@ -189,17 +205,17 @@ class Upload:
             require_free(fs, inner)
         scheme = scheme_of(self.path)
         here = str(self._spool.temporary)
-        if scheme == "hf":
+        if scheme == HUB:
             tried(lambda: _commit(fs, here, inner))
         elif scheme in WHOLE_OR_NOT:
             options = in_parts(Path(here).stat().st_size) if scheme in S3 else {}
-            tried(lambda: fs.put_file(here, inner, **options))
+            tried(lambda: _put(fs, here, inner, **options))
         else:
             folder, _, name = inner.rpartition("/")
             temporary = f"{folder}/.{name}.part"
             try:
-                tried(lambda: fs.put_file(here, temporary))
-                tried(lambda: fs.mv(temporary, inner))
+                tried(lambda: _put(fs, here, temporary))
+                tried(lambda: _move(fs, temporary, inner))
             except BaseException:
                 with suppress(Exception):
                     fs.rm_file(temporary)
@@ -230,6 +246,40 @@ def in_parts(size: int) -> dict[str, int]:
     return {"chunksize": max(PART_BYTES, -(-size // MOST_PARTS)), "max_concurrency": PARTS_AT_ONCE}
 
 
+def _put(fs: Any, here: str, there: str, **options: Any) -> None:
+    """Put a file into a file system; whoever is interrupted meanwhile has stopped it."""
+    if not getattr(fs, "async_impl", False):
+        fs.put_file(here, there, **options)
+        return
+    # fsspec's own way to wait for it would let it go on.
+    upload = asyncio.run_coroutine_threadsafe(fs._put_file(here, there, **options), fs.loop)  # noqa: SLF001  # as fsspec does
+    try:
+        upload.result()
+    except BaseException:
+        upload.cancel()
+        raise
+
+
+def _move(fs: Any, temporary: str, there: str) -> None:
+    """Give a file its name in a file system."""
+    from fsspec import AbstractFileSystem
+
+    if type(fs).mv is not AbstractFileSystem.mv:
+        fs.mv(temporary, there)
+        return
+    # fsspec's own takes names for patterns.
+    fs.cp_file(temporary, there)
+    fs.rm_file(temporary)
+
+
+def remove(fs: Any, inner: str) -> None:
+    """Remove what is at *inner* in a file system."""
+    # Of the Hub it is a commit, if only of one file that is not there, which it refuses.
+    with COMMITTING, suppress(FileNotFoundError):
+        tried(lambda: fs.rm_file(inner))
+    forget(fs, inner)
+
+
 def _commit(fs: Any, here: str, inner: str) -> None:
     """Put a file into a repository of the Hub. fsspec's own way would commit what it has when it is interrupted."""
     with COMMITTING:
@@ -238,16 +288,7 @@ def _commit(fs: Any, here: str, inner: str) -> None:
 
 def _commit_alone(fs: Any, here: str, inner: str) -> None:
     from huggingface_hub import HfApi
-    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    if not are_progress_bars_disabled():
-        # They would be written into ours; who uses the Hub beside this keeps them.
-        disable_progress_bars()
-        try:
-            _commit_alone(fs, here, inner)
-        finally:
-            enable_progress_bars()
-        return
     found = fs.resolve_path(inner)
     api = HfApi(endpoint=fs.endpoint, token=fs.token)
     if hasattr(found, "bucket_id"):
@@ -261,7 +302,14 @@ def _commit_alone(fs: Any, here: str, inner: str) -> None:
             revision=found.revision,
             commit_message=f"turnparse: {found.path_in_repo}",
         )
-    fs.invalidate_cache(found.unresolve())
+    # The Hub takes a file that the repository's .gitignore names, and leaves it out without a word.
+    forget(fs, inner)
+    try:
+        info = fs.info(inner)
+    except FileNotFoundError:
+        raise ConnectionError("the Hub left it out: does the repository's .gitignore name it?") from None
+    if info["size"] != Path(here).stat().st_size:
+        raise ConnectionError(f"what was put there has {info['size']:,} bytes now, not those of the file")
 
 
 def spool_of(path: str) -> str:
@@ -278,6 +326,5 @@ def spool_of(path: str) -> str:
     ):
         # Whoever made it could put something else in place of what is to be uploaded.
         raise PermissionError(errno.EPERM, f"{folder} should be a folder that is your own, and closed to others")
-    return str(
-        folder / f"{hashlib.sha256(path.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}-{name_of(path)[-100:]}"
-    )
+    # Its own name might be too long for a file here, or, with all that comes with it, too telling.
+    return str(folder / hashlib.sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32])

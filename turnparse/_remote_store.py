@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from turnparse._remote_files import RemoteFile, Upload, require_free, spool_of
+from turnparse._remote_files import RemoteFile, Upload, remove, require_free, spool_of
 from turnparse._retries import tried
-from turnparse._urls import MAGIC, WEB, WHOLE_OR_NOT, file_system, forget, scheme_of
+from turnparse._urls import HUB, MAGIC, WEB, WHOLE_OR_NOT, file_system, forget, scheme_of
 from turnparse._whole import remove_orphans
 
 
@@ -19,12 +19,13 @@ class RemoteStore:
 
     def is_folder(self, path: str) -> bool:
         """Tell whether *path* is a folder, or would be one of the files that begin with it."""
-        if path.endswith("/"):
-            return True
         if scheme_of(path) in WEB:
             return False
-        fs, inner = file_system(path)
-        return bool(tried(lambda: fs.isdir(inner)))
+        if path.endswith("/"):
+            return True
+        # To ask fsspec whether it is a folder would not tell one that is none from one that cannot be asked for.
+        info = self._info(path)
+        return info is not None and info.get("type") == "directory"
 
     def exists(self, path: str) -> bool:
         """Tell whether there is anything at *path*."""
@@ -37,6 +38,11 @@ class RemoteStore:
     def identity(self, path: str) -> str:
         """Return the same for each path of one file."""
         fs, inner = file_system(path)
+        if scheme_of(path) == HUB:
+            found = tried(lambda: fs.resolve_path(inner))
+            if hasattr(found, "repo_id"):
+                # The branch that is meant where none is named may be named too.
+                return f"{HUB}://{found.repo_type}/{found.repo_id}@{found.revision}/{found.path_in_repo}"
         return str(fs.unstrip_protocol(inner))
 
     def size(self, path: str) -> int:
@@ -61,10 +67,8 @@ class RemoteStore:
 
     def remove(self, path: str) -> None:
         """Remove a file, if it is there."""
-        fs, inner = file_system(path)
-        with suppress(FileNotFoundError):
-            tried(lambda: fs.rm_file(inner))
-        forget(fs, inner)
+        if self.exists(path):
+            remove(*file_system(path))
 
     def make_folder(self, path: str) -> None:
         """Make a folder, where a file needs one to be in: in a store of objects none does."""
@@ -74,8 +78,6 @@ class RemoteStore:
 
     def new_file(self, path: str, *, new: bool) -> Upload:
         """Return a file to write."""
-        if scheme_of(path) in WEB:
-            raise OSError(errno.EROFS, "nothing can be written to a web server; name another place")
         return Upload(path, new=new)
 
     def require_free(self, path: str) -> None:
@@ -95,17 +97,20 @@ class RemoteStore:
         fs, inner = file_system(path)
         forget(fs, inner)
         root = inner.rstrip("/")
-        found = tried(lambda: fs.find(inner))
+        found = _listed(fs, lambda: fs.find(inner))
         return [(str(fs.unstrip_protocol(file)), file[len(root) :].lstrip("/")) for file in found]
 
     def matching(self, pattern: str) -> list[tuple[str, str]]:
         """Return each file that a pattern fits: its URL, and its path from the last folder on that has no pattern in its name."""
         fs, inner = file_system(pattern)
         forget(fs, inner)
-        found = tried(lambda: fs.glob(inner, detail=True))
+        found = _listed(fs, lambda: fs.glob(inner, detail=True))
         files = [file for file, info in found.items() if info.get("type") != "directory"]
         root = MAGIC.split(inner, maxsplit=1)[0].rpartition("/")[0]
-        return [(str(fs.unstrip_protocol(file)), file[len(root) :].lstrip("/")) for file in files]
+        paths = [(str(fs.unstrip_protocol(file)), file[len(root) :].lstrip("/")) for file in files]
+        # As of files here, a pattern fits hidden ones only if it says so.
+        asks_for_hidden = "/." in inner[len(root) :]
+        return [(url, path) for url, path in paths if asks_for_hidden or "/." not in f"/{path}"]
 
     def has_magic(self, path: str) -> bool:
         """Tell whether *path* is a pattern; of the web none is, where a question mark begins a query."""
@@ -118,3 +123,31 @@ class RemoteStore:
             return dict(tried(lambda: fs.info(inner)))
         except FileNotFoundError:
             return None
+
+
+def _listed(fs: Any, call: Callable[[], Any]) -> Any:
+    """Return what *call* returns, which lists folders of a file system; a folder that cannot be listed is an error.
+
+    fsspec's own way to walk, which stores like S3 have not, takes such a folder for one that is empty.
+    """
+    from fsspec import AbstractFileSystem
+
+    kind = type(fs)
+    if kind.find is not AbstractFileSystem.find or kind.walk is not AbstractFileSystem.walk:
+        return tried(call)
+    real = fs.ls
+
+    def ls(*arguments: Any, **options: Any) -> Any:
+        try:
+            return real(*arguments, **options)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            # It passes over no other errors.
+            raise RuntimeError("a folder cannot be listed") from error
+
+    fs.ls = ls
+    try:
+        return tried(call)
+    finally:
+        del fs.ls

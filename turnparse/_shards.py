@@ -10,11 +10,12 @@ from typing import Final, NoReturn
 
 import attrs
 
-from turnparse._errors import OptionError, SourceError, escape
+from turnparse._errors import FaultError, OptionError, SourceError, escape
+from turnparse._retries import UnreachedError
 from turnparse._sources import STDIN
 from turnparse._stores import file_name, joined, located, remote_store
 from turnparse._streams import reason
-from turnparse._urls import is_url, redacted
+from turnparse._urls import CHAINED, is_url, redacted
 
 SET_ASIDE_SUFFIX: Final = ".set-aside.jsonl"
 MANIFEST_SUFFIX: Final = ".manifest.json"
@@ -115,10 +116,18 @@ def _elsewhere(path: str) -> list[Shard]:
         if not is_pattern and not store.is_folder(path):
             return [Shard(path, file_name(path))]
         found = store.matching(path) if is_pattern else store.files_in(path)
+    except UnreachedError as error:
+        raise FaultError(
+            f"expected to look up what there is, found: {reason(error)}; try again later", source=name
+        ) from None
     except OSError as error:
         raise SourceError(
             f"expected a file, folder or pattern that can be looked up, found: {reason(error)}", source=name
         ) from None
+    if astray := [file for file, inner in found if ".." in inner.split("/") or CHAINED.match(file)]:
+        # A store of objects takes any name; one would lead out of the folder of outputs, the other to another store.
+        msg = f"expected names of files that stay in their folder, found {escape(redacted(astray[0]), 300)!r}; name the others by a pattern"
+        raise SourceError(msg, source=name)
     if not is_pattern:
         found = [file for file in found if _is_source(file[1])]
     elif not is_own(path):

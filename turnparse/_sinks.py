@@ -15,7 +15,7 @@ from turnparse._digests import Content
 from turnparse._errors import OptionError, OutputError, escape
 from turnparse._stores import NewFile, located, store_of
 from turnparse._streams import reason, zstd
-from turnparse._urls import is_url, redacted
+from turnparse._urls import WEB, is_url, redacted, scheme_of
 from turnparse._whole import TakenError
 
 STDOUT: Final = "-"
@@ -47,20 +47,36 @@ GZIP_LEVEL: Final = 2
 """isal's levels are 0 to 3; 3 takes twice the time of 2 for a file 2 % smaller."""
 
 
+def writable(output: object, name: str) -> str:
+    """Return *output* as text, if it is where anything can be written.
+
+    Raises:
+        ArgumentError: if it is no path.
+        OptionError: if it is on a web server.
+    """
+    path = located(output, name)
+    if scheme_of(path) in WEB:
+        msg = (
+            f"expected {name} to be where something can be written, found a web server: {escape(redacted(path), 300)!r}"
+        )
+        raise OptionError(f"{msg}; name a place here or in a store, as in s3:// or hf://")
+    return path
+
+
 def checked_output(output: object, name: str, formats: Sequence[str] = FORMATS) -> str:
     """Return *output* as text, if something can be written there.
 
     Raises:
         ArgumentError: if it is no path.
-        OptionError: if it ends in none of *formats* and is not ``-``, or is a folder.
+        OptionError: if it ends in none of *formats* and is not ``-``, or is a folder, or nothing can be written there.
     """
-    path = located(output, name)
+    path = writable(output, name)
     if path != STDOUT and format_of(path) not in formats:
         endings = " or ".join(f".{ending}" for ending in formats)
-        msg = f"expected {name} to end in {endings}, or to be {STDOUT}, found {escape(path)!r}"
+        msg = f"expected {name} to end in {endings}, or to be {STDOUT}, found {escape(redacted(path))!r}"
         raise OptionError(msg)
     if path != STDOUT and is_folder(path):
-        msg = f"expected {name} to be a file, found a folder: {escape(path)!r}"
+        msg = f"expected {name} to be a file, found a folder: {escape(redacted(path))!r}"
         raise OptionError(msg)
     return path
 

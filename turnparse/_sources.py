@@ -16,6 +16,7 @@ from turnparse._chunks import Chunk, RawRow, chunks_of
 from turnparse._digests import Content, Digest, content_of
 from turnparse._errors import FaultError, OptionError, SourceError, escape
 from turnparse._limits import USUAL, Limits
+from turnparse._retries import UnreachedError
 from turnparse._stores import located, state_of, store_of
 from turnparse._streams import CHUNK, LONGEST_MAGIC, Counted, Watched, is_table, reason, unzipped
 from turnparse._urls import redacted
@@ -110,7 +111,7 @@ def open_source(
     except OptionError:
         raise
     except (OSError, ValueError) as error:
-        raise SourceError(f"expected a readable file, found: {reason(error)}", source=name) from None
+        raise _unreadable(error, name) from None
     try:
         state = partial(state_of, raw) if standard else raw.state
         written = redacted(path).encode("utf-8", "backslashreplace").decode()
@@ -135,7 +136,7 @@ def _opened(
     try:
         begin = buffered.peek(LONGEST_MAGIC)
     except (OSError, ValueError) as error:
-        raise SourceError(f"expected a readable file, found: {reason(error)}", source=name) from None
+        raise _unreadable(error, name) from None
     if not is_table(begin):
         again = watched if path != STDIN and watched.seekable() else None
         stream = unzipped(buffered, begin, limits, again)
@@ -145,7 +146,20 @@ def _opened(
     if path == STDIN:
         msg = "expected JSON on standard input, found Parquet or Arrow: name its file, for such formats need seeking"
         raise SourceError(msg, source=name)
+    if not watched.seekable():
+        msg = "expected JSON where a file can be read from its start only, found Parquet or Arrow: save it first, and name that file"
+        raise SourceError(msg, source=name)
     return Source(name, path, iter(()), watched)
+
+
+def _unreadable(error: Exception, name: str) -> SourceError:
+    """Return the error that says that nothing can be read of a file; a fault, if that may pass."""
+    msg = f"expected a readable file, found: {reason(error)}"
+    return (
+        FaultError(f"{msg}; try again later", source=name)
+        if isinstance(error, UnreachedError)
+        else SourceError(msg, source=name)
+    )
 
 
 def _told(chunks: Iterator[Chunk], counted: Counted, on_bytes: Callable[[int], object]) -> Iterator[Chunk]:

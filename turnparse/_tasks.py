@@ -21,6 +21,7 @@ from turnparse._sinks import (
     failure,
     is_folder,
     output_named,
+    writable,
 )
 from turnparse._sources import STDIN
 from turnparse._stores import joined, located, store_of
@@ -61,11 +62,11 @@ def tasks_of(
     Raises:
         ArgumentError, OptionError: if an output is no path, or cannot be written.
     """
-    path = _slashed(located(output, "the output"), "the output")
+    path = _slashed(writable(output, "the output"), "the output")
     aside = None
     if set_aside is not None:
         name = "the file for rows set aside"
-        aside = _slashed(located(set_aside, name), name)
+        aside = _slashed(writable(set_aside, name), name)
     if _is_folder(path):
         tasks = _in_folder(path, aside, _checked_format(ending), shards, new=new)
     else:
@@ -213,9 +214,9 @@ def checked_summary(summary: object) -> str | None:
     """Return the path of the summary.
 
     Raises:
-        ArgumentError, OptionError: if it is no path, or standard output.
+        ArgumentError, OptionError: if it is no path, or standard output, or nothing can be written there.
     """
-    path = None if summary is None else located(summary, "the summary")
+    path = None if summary is None else writable(summary, "the summary")
     if path == STDOUT:
         msg = f"expected the summary to be a file, found {STDOUT}: it is shown on standard error anyway"
         raise OptionError(msg)

@@ -13,8 +13,14 @@ URL: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+::)*(?P<scheme>[A-Za-z][A-Za
 """What a path begins with that is a URL; a scheme of one letter would be a drive of Windows. Before it fsspec takes others,
 as in ``simplecache::s3://``."""
 
+CHAINED: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*::|.*?::[A-Za-z][A-Za-z0-9+.-]*://", re.DOTALL)
+"""What a URL begins with that is made of several, as fsspec takes them."""
+
 EXTRAS: Final = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf", "http": "http", "https": "http"}
 """{scheme: the extra of turnparse that brings what it needs}."""
+
+HUB: Final = "hf"
+"""The scheme of repositories of the Hugging Face Hub."""
 
 WEB: Final = ("http", "https")
 """Schemes without folders: a server tells of one file at a time."""
@@ -22,9 +28,10 @@ WEB: Final = ("http", "https")
 WHOLE_OR_NOT: Final = ("s3", "s3a", "gs", "gcs", "hf")
 """Schemes of stores in which an upload shows only when it is complete, so that it needs no temporary name."""
 
-ASKERS: Final = re.compile(r"(?<=://)[^/\s@]*@")
-QUERIES: Final = re.compile(r"(https?://[^\s?'\"]*)\?[^\s'\")>]*")
-"""What a URL may hold that nobody else is to see: who asks, with a password, and the query, which may be a signature."""
+ASKERS: Final = re.compile(r"(?<=://)[^/?#\s]*@")
+QUERIES: Final = re.compile(r"(https?://[^\s?#]*)[?#]\S*", re.IGNORECASE)
+"""What a URL may hold that nobody else is to see: who asks, with a password, and the query, which may be a signature. Where a
+message goes on behind it without a space, that is left out as well: quotes and brackets may be part of a signature."""
 
 MAGIC: Final = re.compile(r"[*?\[]")
 """What makes a path a pattern."""
@@ -37,7 +44,13 @@ def is_url(path: str) -> bool:
 
 def redacted(text: str) -> str:
     """Return *text*, which may be or hold URLs, without the secrets that these may hold."""
-    return QUERIES.sub(r"\1", ASKERS.sub("", text)) if "://" in text else text
+    if "://" not in text:
+        return text
+    text = ASKERS.sub("", text)
+    if scheme_of(text) in WEB:
+        # All of it is one URL: what is behind a space is of its query too.
+        text = re.split("[?#]", text, maxsplit=1)[0]
+    return QUERIES.sub(r"\1", text)
 
 
 def scheme_of(path: str) -> str:
@@ -48,8 +61,14 @@ def scheme_of(path: str) -> str:
 
 def name_of(path: str) -> str:
     """Return the name of the file at *path*, a URL."""
-    inner = urlsplit(path).path if scheme_of(path) in WEB else path
-    return unquote(inner.rpartition("/")[2]) if scheme_of(path) in WEB else inner.rpartition("/")[2]
+    if scheme_of(path) not in WEB:
+        return path.rpartition("/")[2]
+    try:
+        parts = urlsplit(path)
+    except ValueError:
+        return ""  # to open it will say what is wrong with it
+    # What stands for a slash in a name would make a folder of it.
+    return unquote(parts.path).rstrip("/").rpartition("/")[2] or parts.hostname or ""
 
 
 def file_system(path: str) -> tuple[Any, str]:
@@ -58,11 +77,18 @@ def file_system(path: str) -> tuple[Any, str]:
     Raises:
         OptionError: if there is none, or a package that it needs is not installed.
     """
+    from fsspec import filesystem, get_filesystem_class
     from fsspec.core import url_to_fs
 
     scheme = scheme_of(path)
     try:
-        fs, inner = url_to_fs(path)
+        if CHAINED.match(path):
+            fs, inner = url_to_fs(path)
+        else:
+            # That would take two colons in a name for the end of one URL.
+            kind = get_filesystem_class(scheme)
+            fs = filesystem(scheme, **kind._get_kwargs_from_urls(path))  # noqa: SLF001  # as url_to_fs does
+            inner = kind._strip_protocol(path)  # noqa: SLF001  # likewise
     except ImportError as error:
         extra = EXTRAS.get(scheme)
         advice = f"pip install 'turnparse[{extra}]'" if extra else escape(str(error), 200)

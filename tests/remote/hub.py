@@ -1,6 +1,7 @@
 """A stand-in for the Hub on loopback: it speaks so much of the API as huggingface_hub's client asks for, and holds what is told.
 
 Paths and fields are those that the client of huggingface_hub sends and reads (its ``hf_api``, ``_commit_api`` and ``lfs``).
+Below ``/datasets/…/resolve/`` it is a web server of plain files too.
 """
 
 from __future__ import annotations
@@ -9,58 +10,87 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+import socket
+import struct
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+NAME = "([^/]+/[^/]+)"
+NOT_FOUND = {"X-Error-Code": "EntryNotFound"}
 
 
 class Hub(ThreadingHTTPServer):
     """The server, and what it holds.
 
     Attributes:
-        files: {repository of data sets: {path: content}}.
-        commits: how many there were.
+        files: {repository of data sets, or that and ``@`` and a revision: {path: content}}.
+        commits: the paths that were put there, a list for each commit.
         token: the token that is asked for, if one is.
-        fail: {part of a path: how many more requests for it fail with 503, or are cut off half way if the number is negative}.
-        asked: what was asked for.
         lfs: whether uploads go the way of large files.
+        ignored: a pattern of files that a ``.gitignore`` leaves out.
+        sizes: whether the web server tells how long a file is.
+        ranges: whether it gives parts of one.
+        asked: what was asked for.
+        stall: a part of a method and path; requests for it are not answered.
+        stalled: set when there was one.
+        on_read: called with the path of a file that is read, before it is given.
+        on_commit: called after each commit.
     """
 
     daemon_threads = True
 
     def __init__(self) -> None:
+        """Hold nothing yet."""
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, dict[str, bytes]] = {}
-        self.commits = 0
+        self.commits: list[list[str]] = []
         self.token = ""
-        self.fail: dict[str, int] = {}
-        self.asked: list[str] = []
         self.lfs = False
+        self.ignored = ""
+        self.sizes = True
+        self.ranges = True
+        self.asked: list[str] = []
+        self.stall = ""
+        self.stalled = Event()
+        self.ended = Event()
         self.objects: dict[str, bytes] = {}
-        self.lock = Lock()
+        self.on_read: Callable[[str], object] | None = None
+        self.on_commit: Callable[[], object] | None = None
+        self._troubles: list[list[Any]] = []
+        self._lock = Lock()
 
     @property
     def url(self) -> str:
         """Where it is."""
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def failing(self, path: str) -> int:
-        """Return what is to happen to a request: 0 nothing, 1 an error, -1 that its answer is cut off."""
-        with self.lock:
-            for part, count in self.fail.items():
-                if count and part in path:
-                    self.fail[part] -= 1 if count > 0 else -1
-                    return 1 if count > 0 else -1
-        return 0
+    def trouble(self, part: str, what: str, count: int = 1) -> None:
+        """Let so many requests whose method and path have *part* fail: with a status, ``cut`` half way, or ``reset``."""
+        self._troubles.append([part, what, count])
+
+    def met(self, request: str) -> str:
+        """Return what is to happen to a request, or nothing."""
+        with self._lock:
+            for trouble in self._troubles:
+                if trouble[2] and trouble[0] in request:
+                    trouble[2] -= 1
+                    return str(trouble[1])
+        return ""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: clients that are killed are what this is for."""
 
 
 class Handler(BaseHTTPRequestHandler):
     """One request."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Hub
 
     def log_message(self, *_: Any) -> None:
@@ -89,158 +119,203 @@ class Handler(BaseHTTPRequestHandler):
         if self.headers.get("Transfer-Encoding") == "chunked":
             body = b"".join(iter(self._chunk, b""))
         self.server.asked.append(f"{method} {path}")
-        self.cut = False
-        failing = self.server.failing(f"{method} {path}")
-        if failing > 0:
-            return self._send(503, b"try again")
-        self.cut = failing < 0
+        if self.server.stall and self.server.stall in f"{method} {path}":
+            self.server.stalled.set()
+            self.server.ended.wait()
+            return
+        self.trouble = self.server.met(f"{method} {path}")
+        if self.trouble == "reset":
+            self._reset()
+            return
+        if self.trouble.isdigit():
+            self._send(int(self.trouble), b"no")
+            return
         if self.server.token and self.headers.get("Authorization") != f"Bearer {self.server.token}":
-            return self._send(
-                401, b"", {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Invalid username or password."}
-            )
-        if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)(?:/revision/[^/]+)?", path):
-            return self._repository(found[1])
-        if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/tree/[^/]+(?:/(.*))?", path):
-            return self._tree(
-                found[1], found[2] or "", recursive=parse_qs(url.query).get("recursive", [""])[0].lower() == "true"
-            )
-        if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/paths-info/[^/]+", path):
-            wanted = parse_qs(body.decode()).get("paths", [])
-            files = self.server.files.get(found[1], {})
-            return self._json([entry(name, files[name]) for name in wanted if name in files])
-        if found := re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/[^/]+/(.+)", path):
-            return self._file(found[1], found[2])
-        if re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/preupload/[^/]+", path):
-            mode = "lfs" if self.server.lfs else "regular"
-            files_sent = json.loads(body)["files"]
-            return self._json(
-                {"files": [{"path": one["path"], "uploadMode": mode, "shouldIgnore": False} for one in files_sent]}
-            )
-        if found := re.fullmatch(r"/datasets/([^/]+/[^/]+)\.git/info/lfs/objects/batch", path):
-            action = {"upload": {"href": f"{self.server.url}/lfs"}}
-            objects = [
-                {
-                    "oid": one["oid"],
-                    "size": one["size"],
-                    "actions": {"upload": {"href": f"{self.server.url}/lfs/{one['oid']}"}},
-                }
-                for one in json.loads(body)["objects"]
-            ]
-            del action
-            return self._json({"transfer": "basic", "objects": objects})
-        if (found := re.fullmatch(r"/lfs/([0-9a-f]{64})", path)) and method == "PUT":
-            if hashlib.sha256(body).hexdigest() != found[1]:
-                return self._send(400, b"not what was announced")
-            self.server.objects[found[1]] = body
-            return self._send(200, b"")
-        if found := re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/commit/[^/]+", path):
-            return self._commit(found[1], body)
-        return self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
+            told = {"X-Error-Code": "RepoNotFound", "X-Error-Message": "Invalid username or password."}
+            self._send(401, b"", told)
+            return
+        for pattern, answer in self._answers(method, parse_qs(url.query), body).items():
+            # A revision may have a slash in its name, which is not one between parts of the path.
+            if found := re.fullmatch(pattern, url.path):
+                answer(*(unquote(part or "") for part in found.groups()))
+                return
+        self._send(404, b"", {"X-Error-Code": "RepoNotFound"} if url.path.startswith("/api/") else NOT_FOUND)
+
+    def _answers(self, method: str, query: dict[str, list[str]], body: bytes) -> dict[str, Callable[..., None]]:
+        if method == "PUT":
+            return {"/lfs/([0-9a-f]{64})": lambda oid: self._object(oid, body)}
+        if method == "POST":
+            return {
+                f"/api/datasets/{NAME}/paths-info/([^/]+)": lambda name, revision: self._infos(name, revision, body),
+                f"/api/datasets/{NAME}/preupload/([^/]+)": lambda name, revision: self._modes(name, revision, body),
+                f"/datasets/{NAME}\\.git/info/lfs/objects/batch": lambda _: self._places(body),
+                f"/api/datasets/{NAME}/commit/([^/]+)": lambda name, revision: self._commit(name, revision, body),
+            }
+        is_deep = query.get("recursive", [""])[0].lower() == "true"
+        return {
+            f"/api/datasets/{NAME}": self._repository,
+            f"/api/datasets/{NAME}/revision/([^/]+)": self._repository,
+            f"/api/datasets/{NAME}/tree/([^/]+)(?:/(.*))?": lambda *found: self._tree(*found, is_deep=is_deep),
+            f"/datasets/{NAME}/resolve/([^/]+)/(.+)": self._file,
+        }
+
+    def _reset(self) -> None:
+        self.close_connection = True
+        # To linger for no time ends a connection by a reset.
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
 
     def _chunk(self) -> bytes:
         data = self.rfile.read(int(self.rfile.readline(), 16))
         self.rfile.readline()
         return data
 
-    def _repository(self, name: str) -> None:
-        if name not in self.server.files:
-            return self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
-        return self._json(
-            {"id": name, "sha": f"{self.server.commits:040x}", "private": False, "siblings": [], "tags": []}
-        )
+    def _held(self, name: str, revision: str) -> dict[str, bytes] | None:
+        return self.server.files.get(name if revision == "main" else f"{name}@{revision}")
 
-    def _tree(self, name: str, folder: str, *, recursive: bool) -> None:
-        files = self.server.files.get(name)
-        if files is None:
-            return self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+    def _repository(self, name: str, revision: str = "main") -> None:
+        if self._held(name, revision) is None:
+            code = "RevisionNotFound" if name in self.server.files else "RepoNotFound"
+            self._send(404, b"{}", {"X-Error-Code": code})
+            return
+        self._json({"id": name, "sha": self._head, "private": False, "siblings": [], "tags": []})
+
+    @property
+    def _head(self) -> str:
+        return f"{len(self.server.commits):040x}"
+
+    def _tree(self, name: str, revision: str, folder: str, *, is_deep: bool) -> None:
+        files = self._held(name, revision)
         root = f"{folder}/" if folder else ""
-        inside = {path: data for path, data in files.items() if path.startswith(root)}
-        if folder and not inside:
-            return self._send(404, b"{}", {"X-Error-Code": "EntryNotFound"})
+        inside = {path: data for path, data in (files or {}).items() if path.startswith(root)}
+        if files is None or (folder and not inside):
+            self._send(404, b"{}", NOT_FOUND if files is not None else {"X-Error-Code": "RepoNotFound"})
+            return
         folders = {
-            path[: len(root) + cut]
-            for path in inside
-            for cut in (found.start() for found in re.finditer("/", path[len(root) :]))
+            path[: len(root) + found.start()] for path in inside for found in re.finditer("/", path[len(root) :])
         }
-        entries = [entry(path, data) for path, data in inside.items() if recursive or "/" not in path[len(root) :]]
-        entries += [
-            {"type": "directory", "path": path, "oid": "0" * 40, "size": 0}
-            for path in sorted(folders)
-            if recursive or "/" not in path[len(root) :]
-        ]
-        return self._json(sorted(entries, key=lambda one: str(one["path"])))
+        entries = [entry(path, data) for path, data in inside.items()]
+        entries += [{"type": "directory", "path": path, "oid": "0" * 40, "size": 0} for path in folders]
+        entries = [one for one in entries if is_deep or "/" not in one["path"][len(root) :]]
+        self._json(sorted(entries, key=lambda one: str(one["path"])))
 
-    def _file(self, name: str, path: str) -> None:
-        data = self.server.files.get(name, {}).get(path)
+    def _infos(self, name: str, revision: str, body: bytes) -> None:
+        files = self._held(name, revision) or {}
+        self._json([entry(path, files[path]) for path in parse_qs(body.decode())["paths"] if path in files])
+
+    def _file(self, name: str, revision: str, path: str) -> None:
+        if self.server.on_read is not None and self.command == "GET":
+            self.server.on_read(path)
+        data = (self._held(name, revision) or {}).get(path)
         if data is None:
-            return self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
-        headers = {
-            "ETag": f'"{hashlib.sha1(data).hexdigest()}"',
-            "X-Repo-Commit": f"{self.server.commits:040x}",
-            "Accept-Ranges": "bytes",
-        }
+            self._send(404, b"", NOT_FOUND)
+            return
+        headers = {"ETag": f'"{digest(data)}"', "X-Repo-Commit": self._head}
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-        if wanted is None:
-            return self._send(200, data, headers)
+        if wanted is None or not self.server.ranges:
+            self._send(200, data, headers, sized=self.server.sizes)
+            return
         begin, end = int(wanted[1]), min(int(wanted[2] or len(data) - 1), len(data) - 1)
-        headers["Content-Range"] = f"bytes {begin}-{end}/{len(data)}"
-        return self._send(206, data[begin : end + 1], headers)
+        headers |= {"Accept-Ranges": "bytes", "Content-Range": f"bytes {begin}-{end}/{len(data)}"}
+        self._send(206, data[begin : end + 1], headers)
 
-    def _commit(self, name: str, body: bytes) -> None:
-        files = self.server.files.setdefault(name, {})
+    def _modes(self, name: str, revision: str, body: bytes) -> None:
+        held = self._held(name, revision) or {}
+        files = []
+        for path in (one["path"] for one in json.loads(body)["files"]):
+            mode = "lfs" if self.server.lfs else "regular"
+            is_out = bool(self.server.ignored) and fnmatch(path, self.server.ignored)
+            known = {"oid": blob(held[path])} if path in held and not self.server.lfs else {}
+            files.append({"path": path, "uploadMode": mode, "shouldIgnore": is_out, **known})
+        self._json({"files": files})
+
+    def _places(self, body: bytes) -> None:
+        objects = [
+            {**one, "actions": {"upload": {"href": f"{self.server.url}/lfs/{one['oid']}"}}}
+            for one in json.loads(body)["objects"]
+        ]
+        self._json({"transfer": "basic", "objects": objects})
+
+    def _object(self, oid: str, body: bytes) -> None:
+        if hashlib.sha256(body).hexdigest() != oid:
+            self._send(400, b"not what was announced")
+            return
+        self.server.objects[oid] = body
+        self._send(200, b"")
+
+    def _commit(self, name: str, revision: str, body: bytes) -> None:
+        files = self._held(name, revision)
+        if files is None:
+            self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
+            return
         taken = {}
-        for line in body.splitlines():
-            operation = json.loads(line)
+        for operation in map(json.loads, body.splitlines()):
             value = operation["value"]
             if operation["key"] == "file":
                 taken[value["path"]] = base64.b64decode(value["content"])
             elif operation["key"] == "lfsFile":
                 taken[value["path"]] = self.server.objects[value["oid"]]
             elif operation["key"] == "deletedFile":
-                files.pop(value["path"], None)
+                if value["path"] not in files:
+                    self._send(400, b'{"error": "no such file"}')
+                    return
+                del files[value["path"]]
         files.update(taken)
-        self.server.commits += 1
-        commit = f"{self.server.commits:040x}"
-        self._json(
-            {
-                "commitUrl": f"{self.server.url}/datasets/{name}/commit/{commit}",
-                "commitOid": commit,
-                "success": True,
-                "hookOutput": "",
-            }
-        )
+        self.server.commits.append(list(taken))
+        if self.server.on_commit is not None:
+            self.server.on_commit()
+        told = {"commitUrl": f"{self.server.url}/datasets/{name}/commit/{self._head}", "commitOid": self._head}
+        self._json(told | {"success": True, "hookOutput": ""})
 
     def _json(self, value: Any) -> None:
         self._send(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
-    def _send(self, status: int, data: bytes, headers: dict[str, str] | None = None) -> None:
+    def _send(self, status: int, data: bytes, headers: dict[str, str] | None = None, *, sized: bool = True) -> None:
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
+        self.send_header(*(("Content-Length", str(len(data))) if sized else ("Transfer-Encoding", "chunked")))
         self.end_headers()
         if self.command == "HEAD":
             return
-        self.wfile.write(data[: len(data) // 2] if self.cut else data)
-        if self.cut:
+        if not sized:
+            halves = [data[: len(data) // 2], data[len(data) // 2 :]]
+            chunks = [b"%x\r\n%s\r\n" % (len(half), half) for half in halves if half] + [b"0\r\n\r\n"]
+            data = b"".join(chunks)
+        if self.trouble == "cut":
+            self.wfile.write(data[: len(data) // 2])
             self.wfile.flush()
             self.close_connection = True
-            self.connection.shutdown(2)
+            self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        self.wfile.write(data)
+
+
+def digest(data: bytes) -> str:
+    """Return what tells one content from another."""
+    return hashlib.sha1(data).hexdigest()  # noqa: S324  # as Git does
+
+
+def blob(data: bytes) -> str:
+    """Return how Git names a content."""
+    return digest(b"blob %d\0%s" % (len(data), data))
 
 
 def entry(path: str, data: bytes) -> dict[str, Any]:
     """Return what the Hub tells of a file."""
-    return {"type": "file", "path": path, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}  # noqa: S324
+    return {"type": "file", "path": path, "size": len(data), "oid": blob(data)}
 
 
 @contextmanager
 def running() -> Iterator[Hub]:
     """Run a Hub."""
     hub = Hub()
-    thread = Thread(target=hub.serve_forever, daemon=True)
+    thread = Thread(target=hub.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield hub
     finally:
+        hub.ended.set()
         hub.shutdown()
         hub.server_close()
+        thread.join()
