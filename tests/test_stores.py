@@ -21,6 +21,7 @@ import turnparse
 from strategies import json_files
 from turnparse import FaultError, IncompleteError, OptionError, OutputError, SourceError
 from turnparse._remote_files import _move
+from turnparse._stores import file_name, sizes
 from turnparse._urls import name_of, redacted
 from written import FORMATS, all_in, as_lines, files_in, pairs, run, talks
 
@@ -192,6 +193,47 @@ def test_a_run_is_resumed(memory: MemoryFileSystem) -> None:
     memory.pipe_file("/out/x.jsonl", b"other")
     turnparse.convert("memory://in", "memory://out/", to="trl", force=True)
     assert held(memory) == expected
+
+
+@pytest.mark.parametrize("there", range(12))
+def test_many_files_are_asked_for_at_once(memory: MemoryFileSystem, tmp_path: Path, there: int) -> None:
+    """Which of many files are there, and how large, is the same whether each is asked for or their folder is listed."""
+    names = [f"{number}[?]*.jsonl" for number in range(12)]
+    for number in range(there):
+        memory.pipe_file(f"/out/{names[number]}", b"x" * number)
+        (tmp_path / names[number]).write_bytes(b"x" * number)
+    memory.pipe_file("/out/deep/er.jsonl", b"y")
+    (tmp_path / "deep").mkdir()
+    asked = [*names, "deep"]
+    many = sizes(f"memory://out/{name}" for name in asked)
+    each = {path: size for name in asked for path, size in sizes([f"memory://out/{name}"]).items()}
+    here = sizes(str(tmp_path / name) for name in asked)
+
+    assert many == each
+    assert {file_name(path): size for path, size in many.items()} == {
+        file_name(path): size for path, size in here.items()
+    }
+    assert len(many) == there + 1
+    assert sizes(f"memory://nowhere/{name}" for name in asked) == {}
+
+
+def test_a_manifest_that_cannot_be_asked_for_is_not_lost(
+    memory: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a manifest tells of other outputs is kept where it cannot be read for a while: the run says so, and does nothing."""
+    memory.pipe_file("/in/a.jsonl", as_lines(pairs(3)))
+    turnparse.convert("memory://in", "memory://out/")
+    before = held(memory)
+    monkeypatch.setattr(MemoryFileSystem, "cat_file", _unreached)
+    with pytest.raises(OutputError, match="manifest.*out of reach"):
+        turnparse.convert("memory://in", "memory://out/", resume=True)
+    monkeypatch.undo()
+
+    assert held(memory) == before
+
+
+def _unreached(*_: object, **__: object) -> bytes:
+    raise ConnectionError("out of reach")
 
 
 @pytest.mark.parametrize("name", ["o.jsonl", "o.jsonl.set-aside.jsonl", "o.axolotl.yaml"])

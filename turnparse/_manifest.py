@@ -16,9 +16,10 @@ from turnparse._errors import OptionError, escape
 from turnparse._job import Job
 from turnparse._near_labels import NearMisses
 from turnparse._outcome import Outcome
+from turnparse._retries import UnreachedError
 from turnparse._sinks import STDOUT, failure
 from turnparse._sources import STDIN
-from turnparse._stores import LOCAL, folder_of, inside, joined, store_of, write_whole
+from turnparse._stores import LOCAL, folder_of, inside, joined, sizes, store_of, write_whole
 from turnparse._streams import zstd
 from turnparse._summary import Summary
 from turnparse._tasks import Task
@@ -118,6 +119,9 @@ class Manifest:
             found = orjson.loads(store_of(self._path).read(self._path))[KEY].items()
         except FileNotFoundError:
             return {}
+        except UnreachedError as error:
+            # What it tells of other outputs would be lost.
+            raise failure(error, self._path, "the manifest") from None
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             if replace:
                 return {}
@@ -132,11 +136,13 @@ class Manifest:
         entries = {}
         for path, raw in found:
             # Of what another version wrote nothing is kept.
-            with suppress(BaseValidationError, AttributeError, TypeError, ValueError, OSError):
-                entry = converter.structure(raw, Entry)
-                if _has_size(joined(self._folder, path), entry.output.size):
-                    entries[path] = entry
-        return entries
+            with suppress(BaseValidationError, AttributeError, TypeError, ValueError):
+                entries[joined(self._folder, path)] = (path, converter.structure(raw, Entry))
+        try:
+            there = sizes(entries)
+        except OSError as error:
+            raise failure(error, self._path, "the manifest") from None
+        return {path: entry for place, (path, entry) in entries.items() if there.get(place) == entry.output.size}
 
     def known(self, task: Task) -> Entry | None:
         """Return what an earlier run has told of the output of *task*, if it was made of the same sources in the same way; else None.

@@ -6,12 +6,15 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from turnparse._remote_files import RemoteFile, Upload, remove, require_free, spool_of
 from turnparse._retries import tried
 from turnparse._urls import HUB, MAGIC, WEB, WHOLE_OR_NOT, file_system, forget, scheme_of
 from turnparse._whole import remove_orphans
+
+MANY: Final = 8
+"""Files of a folder from which on it is listed, rather than each of them asked for."""
 
 
 class RemoteStore:
@@ -53,6 +56,35 @@ class RemoteStore:
         if info.get("type") == "directory" or not isinstance(info.get("size"), int):
             raise OSError(errno.EINVAL, "its size is not told")
         return int(info["size"])
+
+    def sizes(self, paths: Iterable[str]) -> dict[str, int | None]:
+        """Return {path: how many bytes it has, or None of what is no regular file}, of those *paths* that are there.
+
+        Of many in a folder that is listed, once: to ask for each takes as long as all the rest of a run.
+        """
+        folders: dict[str, list[str]] = {}
+        for path in paths:
+            folders.setdefault(path.rpartition("/")[0], []).append(path)
+        found: dict[str, int | None] = {}
+        for some in folders.values():
+            told = self._listing(some[0]) if len(some) >= MANY else {path: self._info(path) for path in some}
+            for path in some:
+                info = told.get(path)
+                if info is not None:
+                    size = info.get("size")
+                    found[path] = size if info.get("type") != "directory" and isinstance(size, int) else None
+        return found
+
+    def _listing(self, path: str) -> dict[str, dict[str, Any] | None]:
+        """Return {URL: what is told of it} of all that is in the folder of *path*, whose URLs begin as it does."""
+        fs, inner = file_system(path)
+        forget(fs, inner)
+        root = path.rpartition("/")[0]
+        try:
+            entries = tried(lambda: fs.ls(inner.rpartition("/")[0], detail=True))
+        except FileNotFoundError:
+            return {}
+        return {f"{root}/{entry['name'].rstrip('/').rpartition('/')[2]}": entry for entry in entries}
 
     def open(self, path: str) -> RemoteFile:
         """Return a file open for reading."""

@@ -7,6 +7,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
@@ -67,6 +68,9 @@ class Store(Protocol):
 
     def size(self, path: str) -> int:
         """Return how many bytes a regular file has; raise `OSError` of anything else."""
+
+    def sizes(self, paths: Iterable[str]) -> dict[str, int | None]:
+        """Return {path: how many bytes it has, or None of what is no regular file}, of those *paths* that are there."""
 
     def open(self, path: str) -> Opened:
         """Return a file open for reading."""
@@ -139,6 +143,15 @@ class LocalStore:
         if not stat.S_ISREG(found.st_mode):
             raise OSError("expected a file")
         return found.st_size
+
+    def sizes(self, paths: Iterable[str]) -> dict[str, int | None]:
+        """Return {path: how many bytes it has, or None of what is no regular file}, of those *paths* that are there."""
+        found: dict[str, int | None] = {}
+        for path in filter(self.exists, paths):
+            found[path] = None
+            with suppress(OSError, ValueError):
+                found[path] = self.size(path)
+        return found
 
     def open(self, path: str) -> LocalFile:
         """Return a file open for reading."""
@@ -256,6 +269,18 @@ def sync(paths: Iterable[str]) -> None:
     """
     for store, some in _by_store(paths):
         store.sync(some)
+
+
+def sizes(paths: Iterable[str]) -> dict[str, int | None]:
+    """Return {path: how many bytes it has, or None of what is no regular file}, of those *paths* that are there.
+
+    Raises:
+        OSError: if that cannot be found out.
+    """
+    found: dict[str, int | None] = {}
+    for store, some in _by_store(paths):
+        found |= store.sizes(some)
+    return found
 
 
 def remove_orphans(paths: Iterable[str]) -> None:

@@ -24,7 +24,7 @@ from turnparse._sinks import (
     writable,
 )
 from turnparse._sources import STDIN
-from turnparse._stores import joined, located, store_of
+from turnparse._stores import joined, located, sizes, store_of
 from turnparse._urls import is_url, redacted
 
 SEPARATORS: Final = tuple(filter(None, (os.sep, os.altsep)))
@@ -189,18 +189,16 @@ def require_new(paths: Iterable[str]) -> None:
         OptionError: if one is.
     """
     # A name too long for the system is not there, and to open it will say what is wrong with it.
-    there = [path for path in paths if _is_there(path)]
+    asked = list(paths)
+    try:
+        found = sizes(asked)
+    except OSError as error:
+        raise failure(error, asked[0]) from None
+    there = [path for path in asked if path in found]
     if there:
         more = f" and {len(there) - 1} more" if len(there) > 1 else ""
         msg = f"expected outputs that are not there yet, found {escape(redacted(there[0]), 300)!r}{more}"
         raise OptionError(f"{msg}; write over them with --force, or go on where an earlier run stopped with --resume")
-
-
-def _is_there(path: str) -> bool:
-    try:
-        return store_of(path).exists(path)
-    except OSError as error:
-        raise failure(error, path) from None
 
 
 def _real(path: str) -> str:
