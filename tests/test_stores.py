@@ -225,7 +225,7 @@ def test_a_manifest_that_cannot_be_asked_for_is_not_lost(
     turnparse.convert("memory://in", "memory://out/")
     before = held(memory)
     monkeypatch.setattr(MemoryFileSystem, "cat_file", _unreached)
-    with pytest.raises(OutputError, match="manifest.*out of reach"):
+    with pytest.raises(OutputError, match=r"manifest.*out of reach"):
         turnparse.convert("memory://in", "memory://out/", resume=True)
     monkeypatch.undo()
 
