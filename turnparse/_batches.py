@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -132,6 +132,23 @@ class BatchConverter:
         return Judged(
             batch, originals, regular, found.parts, found.metadata, again, written, judgements, refused, counts, near
         )
+
+    def odd(self, batch: Any, originals: Originals | None = None) -> Iterator[tuple[int, Judgement]]:
+        """Yield the rows of *batch* that may carry a code, in order, each with its place and what is made of it.
+
+        All others are regular and carry none.
+
+        Args:
+            batch: as for `judge`.
+            originals: likewise.
+        """
+        finished = self._regular(batch, originals, check=False).finished
+        clean = finished.regular.copy()
+        for rows in finished.codes.values():
+            clean[rows] = False
+        odd = (~clean).nonzero()[0]
+        for index, row in zip(odd.tolist(), self._odd_rows(batch, originals, odd), strict=True):
+            yield index, self._judged(row)
 
     def _odd_rows(self, batch: Any, originals: Originals | None, odd: Any) -> Sequence[Original]:
         """Return the rows of *batch* that are looked at one by one."""
