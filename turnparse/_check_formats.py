@@ -86,7 +86,9 @@ def as_github(result: CheckResult) -> str:
         properties = {"title": f"turnparse: {finding.code.name}"}
         if place.source not in ("", STDIN) and not is_url(place.source):
             line = {} if place.line is None else {"line": str(place.line)}
-            properties = {"file": _within(place.source) or place.source, **line, **properties}
+            path = _within(place.source) or place.source
+            # A log is a terminal too: a path that does not print is in no annotation anyway.
+            properties = {"file": escape(path, len(path)), **line, **properties}
         written = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
         message = f"{place}: {finding.code.meaning} {finding.code.advice} ({_rows(finding.rows)} in all.)"
         lines.append(f"::{GITHUB_COMMANDS[finding.level]} {written}::{_data(message)}")
@@ -107,7 +109,7 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     """Return *text* as a property of a workflow command."""
-    return _data(text.encode("utf-8", "replace").decode()).replace(":", "%3A").replace(",", "%2C")
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def as_sarif(result: CheckResult) -> str:

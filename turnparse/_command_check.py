@@ -101,7 +101,7 @@ def check(
       turnparse check train.jsonl.gz
       turnparse check data/ --select structural --statistics
       turnparse check data/ --preset strict --ignore same-speaker --format github
-      turnparse check data/ --format sarif > turnparse.sarif
+      turnparse check data/ --format sarif
     """
     if statistics and format_ not in {"text", "json"}:
         raise click.UsageError(f"expected --statistics with --format text or json, found {format_}")

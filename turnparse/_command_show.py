@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -29,7 +30,7 @@ from turnparse._job import Job
 from turnparse._limits import Limits
 from turnparse._places import Wanted
 from turnparse._show_json import as_object
-from turnparse._signals import stoppable
+from turnparse._signals import EXIT_SIGNAL, stoppable
 from turnparse._views import RELATIONS, Filters, View, views
 
 PIPED_WIDTH: Final = 100
@@ -176,7 +177,14 @@ def _printed(shown: _Shown, format_: str, width: int | None) -> Iterator[str]:
 def _print(texts: Iterator[str], *, pages: bool) -> None:
     if pages:
         os.environ.setdefault("LESS", LESS)
-        click.echo_via_pager(texts)
+        # A pager has a use of its own for Ctrl-C, and click waits for it then: it must not be left behind on the terminal.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            click.echo_via_pager(texts)
+        except KeyboardInterrupt:
+            sys.exit(EXIT_SIGNAL + signal.SIGINT)
+        finally:
+            signal.signal(signal.SIGINT, before)
         return
     for text in texts:
         click.echo(text, nl=False)

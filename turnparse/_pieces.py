@@ -59,7 +59,7 @@ class Stretch:
         if (first := self._first_read.get(index)) is not None:
             return Place(first.source or "", first.line, first.row)
         lines = self.read.lines
-        # Rows of tables have no line, those that are too long have none in a list of lines.
+        # Rows of tables have no lines, and one of them that is too long has none in its list.
         line = int(lines[index]) if len(lines) else 0
         near = lines[max(0, index - 1) : index + 2]
         return Place(self.source, line or None, self.first + index, shares_line=bool(line) and (near == line).sum() > 1)

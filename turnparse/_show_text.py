@@ -25,7 +25,7 @@ from turnparse._word_differences import Difference, differences
 if TYPE_CHECKING:
     from rich.text import Text
 
-NARROWEST: Final = 24
+NARROWEST: Final = 20
 """Cells that an answer needs to stand beside the other; below that they stand one above the other."""
 
 LEAST_WIDTH: Final = 30

@@ -195,8 +195,8 @@ def _of_shard(shard: Shard, wanted: Wanted, job: Job, limits: Limits) -> Iterato
     """
     there = 0
     with open_source(shard.path, limits=limits) as source:
-        line = None
-        for row in raw_rows(source, job.columns, limits, every=job.back is not None):
+        before = None
+        for row, after in _with_next(raw_rows(source, job.columns, limits, every=job.back is not None)):
             found = row.found
             if wanted.row is not None and found.row > wanted.row:
                 break
@@ -204,12 +204,28 @@ def _of_shard(shard: Shard, wanted: Wanted, job: Job, limits: Limits) -> Iterato
                 break
             if wanted.row in (None, found.row) and wanted.line in (None, found.line):
                 there += 1
-                yield _view(row, job, source.name, shares_line=line is not None and found.line == line)
-            line = found.line
+                near = {other.found.line for other in (before, after) if other is not None}
+                yield _view(row, job, source.name, shares_line=found.line is not None and found.line in near)
+            before = row
     if wanted.is_one and not there:
         place = f"begins in line {wanted.line}" if wanted.line is not None else f"has the number {wanted.row}"
         msg = f"expected a row that {place}, found none in {escape(shard.path, 300)}"
         raise OptionError(f"{msg}; SOURCE:LINE counts lines from 1, SOURCE#ROW rows from 0; tables have no lines")
+
+
+def _with_next(rows: Iterator[Row]) -> Iterator[tuple[Row, Row | None]]:
+    """Yield each row with the one that comes next; what is there before an error is yielded before it is raised."""
+    row, failure = next(rows, None), None
+    while row is not None:
+        after = None
+        try:
+            after = next(rows, None)
+        except SourceError as error:
+            failure = error
+        yield row, after
+        row = after
+    if failure is not None:
+        raise failure
 
 
 def _view(row: Row, job: Job, name: str, *, shares_line: bool) -> View:

@@ -50,7 +50,13 @@ def _stretches(one: str, other: str) -> Iterator[tuple[str, str]]:
     yield one[: begins[0][0]], other[: begins[1][0]]
     for kind, a, b, c, d in _operations(*words):
         if kind != "equal":
-            yield one[begins[0][a] : begins[0][b]], other[begins[1][c] : begins[1][d]]
+            ends = begins[0][b], begins[1][d]
+            if kind == "replace":
+                # What stands after both is no part of the difference, if it is the same.
+                last = spans[0][b - 1][1], spans[1][d - 1][1]
+                ends = last if one[last[0] : ends[0]] == other[last[1] : ends[1]] else ends
+            yield one[begins[0][a] : ends[0]], other[begins[1][c] : ends[1]]
+            yield one[ends[0] : begins[0][b]], other[ends[1] : begins[1][d]]
             continue
         start = begins[0][a]
         # White space may differ between words that do not.
