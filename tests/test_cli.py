@@ -17,8 +17,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import turnparse
-from turnparse import CODES, Dialect, Summary, convert
+from turnparse import CODES, Code, Dialect, Summary, convert
 from turnparse._cli import main
+from turnparse._codes import PRESETS
 
 SAMPLES = Path(turnparse.__file__).parent / "samples"
 PAIRS = SAMPLES / "pairs.jsonl"
@@ -535,6 +536,24 @@ def test_a_reader_that_leaves_is_no_traceback(tmp_path: Path, rows: int) -> None
 
 
 # The other commands, and help.
+
+
+@pytest.mark.parametrize("code", CODES.values(), ids=list(CODES))
+def test_codes_tells_of_one(code: Code) -> None:
+    """`turnparse codes CODE` says what it means, what to do about it, and what each preset does."""
+    done = _run("codes", code.name)
+    policies = [f"{preset}: {value}" for preset, value in zip(PRESETS, code.presets, strict=False)]
+
+    assert done.exit_code == 0
+    assert {code.meaning, code.advice, *policies} <= set(done.stdout.splitlines())
+
+
+def test_a_code_that_there_is_none_of() -> None:
+    """A code that is unknown is bad usage, and those that are known are named."""
+    done = _run("codes", "nonsense")
+
+    assert done.exit_code == 2
+    assert "same-speaker" in done.stderr
 
 
 def test_codes_lists_the_whole_table() -> None:

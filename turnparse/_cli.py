@@ -19,12 +19,12 @@ from turnparse._cli_parts import (
     reported,
     table,
 )
-from turnparse._codes import CODES, PRESETS
+from turnparse._codes import CODES, PRESETS, Code
 from turnparse._command_check import check
 from turnparse._command_show import show
 from turnparse._convert import convert as convert_sources
 from turnparse._engines import ENGINES
-from turnparse._errors import escape
+from turnparse._errors import OptionError, escape, shown
 from turnparse._signals import stoppable
 from turnparse._sinks import FORMATS
 from turnparse._summary import Summary
@@ -190,24 +190,37 @@ def _echo_summary(summary: Summary) -> None:
 
 
 @main.command()
+@click.argument("name", metavar="[CODE]", required=False)
 @dialect_option
 @label_option
 @reported()
-def codes(dialect: str, labels: dict[str, list[str]]) -> None:
-    """List the diagnostic codes: what each means, and what each preset does about it.
+def codes(name: str | None, dialect: str, labels: dict[str, list[str]]) -> None:
+    """List the diagnostic codes, what each means and what each preset does about it; or tell what to do about one of them.
 
     A policy has the name of its code, and may be set to any value of its row.
 
     \b
-    Example:
+    Examples:
       turnparse codes
+      turnparse codes same-speaker
     """
     dialect_of(dialect, labels)  # the codes are those of every dialect, but a dialect there must be
-    rows = [
-        (code.name, code.severity, code.scope, *(code.presets or ("", "", "")), " | ".join(code.choices), code.meaning)
-        for code in CODES.values()
-    ]
-    table(("code", "severity", "of a", *PRESETS, "policy values", "meaning"), rows)
+    if name is None:
+        rows = [(code.name, code.severity, code.scope, *_policy_of(code), code.meaning) for code in CODES.values()]
+        table(("code", "severity", "of a", *PRESETS, "policy values", "meaning"), rows)
+        return
+    if name not in CODES:
+        raise OptionError(f"expected a code ({', '.join(CODES)}), found {shown(name)}")
+    code = CODES[name]
+    click.echo(f"{code.name}: {code.severity}, of a {code.scope}\n{code.meaning}\n{code.advice}")
+    for preset, value in zip((*PRESETS, "policy values"), _policy_of(code), strict=True):
+        if value:
+            click.echo(f"{preset}: {value}")
+
+
+def _policy_of(code: Code) -> tuple[str, ...]:
+    """Return what each preset does about a code, and what may be chosen; blank where there is nothing to choose."""
+    return (*(code.presets or ("",) * len(PRESETS)), " | ".join(code.choices))
 
 
 @main.command(name="targets")
