@@ -313,7 +313,7 @@ def _result(names: list[str], rows: int) -> CheckResult:
         )
         for code in codes
     )
-    return CheckResult(rows, 0, 0, tuple(CHECKED), findings)
+    return CheckResult(rows, 0, 0, tuple(CHECKED), "default", findings)
 
 
 NAMES = st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=8).filter(lambda name: name != "-")
@@ -356,6 +356,7 @@ def test_sarif_is_what_its_schema_asks_for(names: list[str], rows: int) -> None:
     assert all(isinstance(one["executionSuccessful"], bool) for one in run["invocations"])
     for result in run["results"]:
         assert driver["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+        assert driver["rules"][result["ruleIndex"]]["defaultConfiguration"]["level"] == result["level"]
         assert result["level"] in {"error", "warning", "note", "none"}
         assert result["message"]["text"]
         (location,) = result["locations"]
@@ -400,7 +401,7 @@ def test_urls_are_told_as_they_are() -> None:
     """A file elsewhere keeps its URL in SARIF, and is no file of the repository for GitHub."""
     place = Place("https://example.org/a b.jsonl", 3, 2)
     code = CODES["no-turns"]
-    result = CheckResult(3, 2, 0, ("no-turns",), (Finding(code, "error", 1, (place,)),))
+    result = CheckResult(3, 2, 0, ("no-turns",), "default", (Finding(code, "error", 1, (place,)),))
 
     physical = json.loads(as_sarif(result))["runs"][0]["results"][0]["locations"][0]["physicalLocation"]
     assert physical == {"artifactLocation": {"uri": "https://example.org/a%20b.jsonl"}, "region": {"startLine": 3}}

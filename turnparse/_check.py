@@ -78,6 +78,7 @@ class CheckResult:
         clean_rows: rows that carry none of the selected codes.
         blank_lines: lines of white space only; they are no rows.
         selected: the codes that were looked for, in the order of their table.
+        preset: what made a code an error.
         findings: the codes that were found: errors, then warnings, then notes, each in the order of their table.
         failures: what is wrong with sources that could not be read to their end.
     """
@@ -86,6 +87,7 @@ class CheckResult:
     clean_rows: int
     blank_lines: int
     selected: tuple[str, ...]
+    preset: str
     findings: tuple[Finding, ...]
     failures: tuple[SourceError, ...] = ()
 
@@ -101,6 +103,7 @@ class CheckResult:
             "rows": self.rows,
             "clean_rows": self.clean_rows,
             "blank_lines": self.blank_lines,
+            "preset": self.preset,
             "failed": self.failed,
             "findings": [finding.as_dict() for finding in self.findings],
             "failures": [str(failure) for failure in self.failures],
@@ -189,7 +192,7 @@ def check(
         if total.codes[code]
     ]
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
-    return CheckResult(total.rows, total.clean, total.blank_lines, selected, tuple(findings), tuple(failures))
+    return CheckResult(total.rows, total.clean, total.blank_lines, selected, preset, tuple(findings), tuple(failures))
 
 
 @attrs.define

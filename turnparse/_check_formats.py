@@ -115,7 +115,6 @@ def _property(text: str) -> str:
 def as_sarif(result: CheckResult) -> str:
     """Return the report as a SARIF log, version 2.1.0, in ASCII: a rule for each code that was looked for, a result for each place."""
     rules = {name: index for index, name in enumerate(result.selected)}
-    levels = {finding.code.name: finding.level for finding in result.findings}
     results = [
         _sarif_result(finding, place, rules[finding.code.name])
         for finding, place in islice(_in_turn(result), MOST_RESULTS)
@@ -131,7 +130,7 @@ def as_sarif(result: CheckResult) -> str:
     driver = {
         "name": "turnparse",
         "version": __version__,
-        "rules": [_sarif_rule(name, levels.get(name)) for name in result.selected],
+        "rules": [_sarif_rule(name, result.preset) for name in result.selected],
     }
     run = {
         "tool": {"driver": driver},
@@ -144,14 +143,14 @@ def as_sarif(result: CheckResult) -> str:
     return ascii_json({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, 2) + "\n"
 
 
-def _sarif_rule(name: str, level: Level | None) -> dict[str, Any]:
+def _sarif_rule(name: str, preset: str) -> dict[str, Any]:
     code = CHECKED[name]
     return {
         "id": code.name,
         "shortDescription": {"text": code.meaning},
         "fullDescription": {"text": code.meaning},
         "help": {"text": code.advice},
-        "defaultConfiguration": {"level": level or code.level()},
+        "defaultConfiguration": {"level": code.level(preset)},
         "properties": {"tags": [code.severity, code.scope]},
     }
 
