@@ -500,3 +500,25 @@ def differing_texts(draw: st.DrawFn) -> tuple[str, str]:
         "both": (shared + one + shared, shared + other + shared),
         "inside": (shared, shared[: len(shared) // 2] + one + shared[len(shared) // 2 :]),
     }[how]
+
+
+@st.composite
+def advised_pairs(draw: st.DrawFn, dialect: Dialect) -> tuple[str, str]:
+    r"""Draw two texts that are regular but for pieces of markers in them, such as ``"\n\nHuman: a\nhuman : b\n\nAssistant: c"``."""
+    markers = dialect.table.markers
+    pieces = st.one_of(
+        st.sampled_from([marker.labelled for marker in markers]),
+        st.sampled_from([marker.literal[at:] for marker in markers for at in range(1, len(marker.opening) + 2)]),
+        st.sampled_from([f"{end}{marker.labelled.lower()}" for marker in markers for end in ("\n", "\r", "\r\n")]),
+        st.sampled_from([f"\n{marker.label} \t{marker.literal[marker.label_end :]}" for marker in markers]),
+        st.sampled_from([f"\n{marker.label[:3]}{marker.literal[marker.label_end :]}" for marker in markers]),
+        st.sampled_from(["\n", "\r", ":", "\n\u2003", "\n\x0b", "<|im_end|>", "[INST]"]),
+        TOKEN_TEXT,
+    )
+    sides = list(draw(regular_pairs(dialect)))
+    for _ in range(draw(st.integers(0, 3))):
+        piece, at = draw(pieces), draw(st.integers(0, 80))
+        for index in draw(st.sampled_from([(0, 1), (0, 1), (0,), (1,)])):
+            place = at % (len(sides[index]) + 1)
+            sides[index] = sides[index][:place] + piece + sides[index][place:]
+    return sides[0], sides[1]

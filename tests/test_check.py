@@ -20,8 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import turnparse
-from strategies import in_utf8, json_files, parted_pairs, token_pairs
-from turnparse import CODES, CheckResult, IncompleteError, SourceError, TurnparseError, check, convert, read
+from strategies import DIALECTS, HH, advised_pairs, in_utf8, json_files, parted_pairs, token_pairs
+from turnparse import CODES, CheckResult, Dialect, IncompleteError, SourceError, TurnparseError, check, convert, read
+from turnparse._advisory_columns import Sieve
 from turnparse._batches import BatchConverter
 from turnparse._check import CHECKED, Finding
 from turnparse._check_formats import MOST_ANNOTATIONS, as_github, as_json, as_sarif, as_statistics, as_text
@@ -99,6 +100,41 @@ def test_every_place_is_told_and_rows_add_up(texts: list[tuple[str, str]], selec
     assert result.rows == len(texts)
     assert all(place.line == place.row + 1 for finding in result.findings for place in finding.places)
     assert all(finding.rows == len(finding.places) for finding in result.findings)
+
+
+HARD = [
+    HH,
+    HH.with_labels(user="User", assistant="Bot"),
+    HH.with_labels(user="A", assistant=["AA", "BA"]),
+    HH.with_labels(user="Me Too", assistant="Too"),
+    HH.with_labels(user="\u00c9l\u00e8ve", assistant="\u0130"),
+    *(Dialect.from_file(DIALECTS / f"{name}.lark") for name in ("hashes", "user_bot")),
+]
+
+
+@pytest.mark.parametrize("dialect", HARD, ids=[Path(dialect.name).stem for dialect in HARD])
+@given(data=st.data())
+def test_advisory_codes_are_found_in_whole_columns(dialect: Dialect, data: st.DataObject) -> None:
+    """Rows that are not looked at one by one carry no advisory code, whatever the labels are: all that are read do not miss one."""
+    texts = data.draw(st.lists(advised_pairs(dialect), min_size=1, max_size=5))
+    rows = [{"chosen": a, "rejected": b} for a, b in texts] + [{"text": a} for a, _ in texts]
+    with tempfile.TemporaryDirectory() as folder:
+        for number, part in enumerate((rows[: len(texts)], rows[len(texts) :])):
+            source = _lines(Path(folder) / f"{number}.jsonl", part)
+            codes = [item.codes for item in read(source, dialect=dialect, diagnostics="all")]
+            result = check(source, dialect=dialect, places=EVERYWHERE)
+
+            expected = {code: [row for row, found in enumerate(codes) if code in found] for code in CHECKED}
+            assert _rows(result) == {code: rows for code, rows in expected.items() if rows}
+
+
+def test_regular_rows_are_not_read_one_by_one() -> None:
+    """Of rows without any code but few are looked at one by one, though advisory codes are looked for."""
+    assert Sieve.of(HH.table) is not None
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(BatchConverter, "_judged") as judged:
+        result = check(_lines(Path(folder) / "rows.jsonl", pairs(50)))
+
+    assert (result.rows, result.clean_rows, judged.call_count) == (50, 50, 0)
 
 
 def test_structural_codes_are_found_by_column() -> None:

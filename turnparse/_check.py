@@ -128,7 +128,7 @@ def check(
 ) -> CheckResult:
     """Look through the rows of sources for what is odd about them. The data are judged as they are: nothing is mended before.
 
-    With advisory codes among those that are selected, rows are read one by one; else by column, many times as fast.
+    Rows are looked at by column, and one by one only where something may be odd about them.
 
     Args:
         sources: as for `turnparse.convert`.
