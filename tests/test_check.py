@@ -6,7 +6,7 @@ import gzip
 import json
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -21,13 +21,25 @@ from hypothesis import strategies as st
 
 import turnparse
 from strategies import DIALECTS, HH, advised_pairs, in_utf8, json_files, parted_pairs, token_pairs
-from turnparse import CODES, CheckResult, Dialect, IncompleteError, SourceError, TurnparseError, check, convert, read
+from turnparse import (
+    CODES,
+    CheckResult,
+    Dialect,
+    FaultError,
+    IncompleteError,
+    SourceError,
+    TurnparseError,
+    check,
+    convert,
+    read,
+)
 from turnparse._advisory_columns import Sieve
 from turnparse._batches import BatchConverter
 from turnparse._check import CHECKED, Finding
 from turnparse._check_formats import MOST_ANNOTATIONS, as_github, as_json, as_sarif, as_statistics, as_text
 from turnparse._cli import main
 from turnparse._codes import OF_OUTPUT
+from turnparse._pieces import Stretch, stretches
 from turnparse._places import Place
 from written import as_lines, pairs, talks
 
@@ -202,6 +214,21 @@ def test_a_source_that_cannot_be_opened_fails(tmp_path: Path) -> None:
     assert (result.failed, result.rows, result.findings, len(result.failures)) == (True, 2, (), 1)
     with pytest.raises(SourceError, match=r"missing\.jsonl"):
         check(missing)
+
+
+def test_what_may_have_been_read_amiss_does_not_count(tmp_path: Path) -> None:
+    """Of a source that could not be read, though nothing need be wrong with it, nothing is counted, and the check fails."""
+    one, other = _lines(tmp_path / "one.jsonl", [{"text": ""}]), _lines(tmp_path / "other.jsonl", talks(2))
+
+    def failing(path: str, *rest: Any) -> Iterator[Stretch]:
+        yield from stretches(path, *rest)
+        if path == str(one):
+            raise FaultError("expected to read the source to its end, found: a fault", source=path)
+
+    with mock.patch("turnparse._pieces.stretches", failing):
+        result = check([one, other])
+
+    assert (result.rows, result.clean_rows, result.findings, result.failed) == (2, 2, (), True)
 
 
 def test_rows_in_the_format_of_a_target() -> None:

@@ -149,7 +149,7 @@ def check(
         The codes that were found, with the counts.
 
     Warns:
-        RuntimeWarning: if the dialect is not flat, so that rows are read one by one.
+        RuntimeWarning: if only structural codes are looked for, and the dialect is not flat, so that rows are read one by one.
 
     Raises:
         ArgumentError: if an option is of the wrong type.

@@ -184,12 +184,7 @@ def _artifact(source: str) -> dict[str, str]:
 
 def _within(source: str) -> str | None:
     """Return the path of a file from the folder of the command, with slashes; None if it is not in there."""
-    try:
-        path = os.path.relpath(source)
-    except ValueError:
-        # On another drive; or the folder is no longer there.
-        return None
-    path = path.replace(os.sep, "/")
+    path = os.path.relpath(source).replace(os.sep, "/")
     return None if path == ".." or path.startswith("../") else path
 
 

@@ -89,7 +89,7 @@ def _operations(one: Sequence[str], other: Sequence[str]) -> Iterator[tuple[str,
 
 
 def _joined(stretches: Iterator[tuple[str, str]]) -> Iterator[Difference]:
-    """Yield *stretches* with neighbours that are alike put together; white space between differences is one."""
+    """Yield *stretches* with neighbours that are alike put together."""
     runs: list[tuple[bool, str, str]] = []
     for chosen, rejected in stretches:
         if not chosen and not rejected:
@@ -99,9 +99,6 @@ def _joined(stretches: Iterator[tuple[str, str]]) -> Iterator[Difference]:
             runs[-1] = equal, runs[-1][1] + chosen, runs[-1][2] + rejected
         else:
             runs.append((equal, chosen, rejected))
-        if len(runs) > 2 and not runs[-1][0] and runs[-2][0] and runs[-2][1].isspace():  # noqa: PLR2004  # it, and one on either side
-            whole = runs[-3:]
-            runs[-3:] = [(False, "".join(run[1] for run in whole), "".join(run[2] for run in whole))]
     for equal, chosen, rejected in runs:
         operation: Operation = "equal" if equal else "insert" if not chosen else "delete" if not rejected else "replace"
         yield Difference(operation, chosen, rejected)
