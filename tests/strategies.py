@@ -446,3 +446,79 @@ def kept_rows(draw: st.DrawFn) -> list[dict[str, Any]]:
     values = st.one_of(alike, alike, alike, alike, alike, st.none(), JSON_COLUMNS)
     row = st.fixed_dictionaries({}, optional={"x": values, "y": alike})
     return draw(st.lists(row, min_size=1, max_size=6))
+
+
+# What is shown in a terminal.
+
+TERMINAL_PIECES = st.one_of(
+    st.sampled_from(
+        ["\x1b[2J", "\x1b]0;x\x07", "\x9b31m", "\x00", "\x08", "\r", "\t", "\x7f", "\x85", "\u2028", "\u00ad"]
+    ),
+    st.sampled_from(
+        ["\u202e", "\u2066", "\u200b", "\u200d", "\ufeff", "\ufe0f", "\u0301", "e\u0301\u0302", "\ud800", "\u00a0"]
+    ),
+    st.sampled_from(
+        [
+            "日本語",
+            "\U0001f600",
+            "\U0001f468\u200d\U0001f469",
+            "\u3000",
+            "\uff21",
+            "\u05d0\u05d1",
+            "\u0e01\u0e33",
+            "\u1160",
+        ]
+    ),
+    st.sampled_from(["a", "word ", " ", "\n", "[red]", "[/]", ":smile:", "{+", "+}", "│", "x" * 70, "日" * 40]),
+    st.text(max_size=4),
+)
+"""What commands a terminal, turns its writing, takes no cell or two of them, or is markup for whoever prints it."""
+
+
+@st.composite
+def terminal_texts(draw: st.DrawFn) -> str:
+    r"""Draw a transcript that is hard on terminals, such as ``"\n\nHuman: \x1b[2J"``."""
+    pieces = st.lists(st.one_of(TERMINAL_PIECES, TERMINAL_PIECES, st.sampled_from(MARKERS)), max_size=12)
+    return draw(st.sampled_from(["", *MARKERS])) + "".join(draw(pieces))
+
+
+DIFFERING_WORDS = st.sampled_from(["a", "b", "the", "e\u0301", "日本", ".", ",", "-", "_"])
+SPACES = st.sampled_from([" ", " ", " ", "", "\n", "  ", "\u2003"])
+
+
+@st.composite
+def differing_texts(draw: st.DrawFn) -> tuple[str, str]:
+    """Draw two texts that are partly the same, such as ``("a b c", "a  d c")``."""
+    words = st.lists(st.tuples(DIFFERING_WORDS, SPACES).map("".join), max_size=10).map("".join)
+    one, other = draw(words | ANY_TEXT), draw(words | ANY_TEXT)
+    shared = draw(words)
+    how = draw(st.sampled_from(["apart", "begin", "end", "both", "inside"]))
+    return {
+        "apart": (one, other),
+        "begin": (shared + one, shared + other),
+        "end": (one + shared, other + shared),
+        "both": (shared + one + shared, shared + other + shared),
+        "inside": (shared, shared[: len(shared) // 2] + one + shared[len(shared) // 2 :]),
+    }[how]
+
+
+@st.composite
+def advised_pairs(draw: st.DrawFn, dialect: Dialect) -> tuple[str, str]:
+    r"""Draw two texts that are regular but for pieces of markers in them, such as ``"\n\nHuman: a\nhuman : b\n\nAssistant: c"``."""
+    markers = dialect.table.markers
+    pieces = st.one_of(
+        st.sampled_from([marker.labelled for marker in markers]),
+        st.sampled_from([marker.literal[at:] for marker in markers for at in range(1, len(marker.opening) + 2)]),
+        st.sampled_from([f"{end}{marker.labelled.lower()}" for marker in markers for end in ("\n", "\r", "\r\n")]),
+        st.sampled_from([f"\n{marker.label} \t{marker.literal[marker.label_end :]}" for marker in markers]),
+        st.sampled_from([f"\n{marker.label[:3]}{marker.literal[marker.label_end :]}" for marker in markers]),
+        st.sampled_from(["\n", "\r", ":", "\n\u2003", "\n\x0b", "<|im_end|>", "[INST]"]),
+        TOKEN_TEXT,
+    )
+    sides = list(draw(regular_pairs(dialect)))
+    for _ in range(draw(st.integers(0, 3))):
+        piece, at = draw(pieces), draw(st.integers(0, 80))
+        for index in draw(st.sampled_from([(0, 1), (0, 1), (0,), (1,)])):
+            place = at % (len(sides[index]) + 1)
+            sides[index] = sides[index][:place] + piece + sides[index][place:]
+    return sides[0], sides[1]

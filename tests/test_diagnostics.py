@@ -132,6 +132,24 @@ def test_table_is_sound() -> None:
         assert code.choices or code.severity == "advisory", code.name
         assert code.severity == "structural" or set(code.presets) <= {"keep"}, code.name
         assert code.meaning.endswith("."), code.name
+        assert code.advice.endswith("."), code.name
+        assert code.advice.isprintable(), code.name
+
+
+def test_levels_are_what_presets_do() -> None:
+    """A code is an error where the preset sets its rows aside, and matters to a stricter preset no less."""
+    order = ["note", "warning", "error"]
+    for code in CODES.values():
+        levels = [code.level(preset) for preset in PRESETS]
+        assert levels == sorted(levels, key=order.index), code.name
+        assert [level == "error" for level in levels] == [value == "set-aside" for value in code.presets or PRESETS]
+        assert code.severity == "structural" or set(levels) == {"note"}, code.name
+
+
+def test_level_of_an_unknown_preset() -> None:
+    """To ask for the level under a preset that there is none of is an error."""
+    with pytest.raises(turnparse.OptionError, match="expected a preset"):
+        CODES["uneven"].level("lenient")
 
 
 def test_million_turns_are_linear() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,19 @@ def test_output_shown_is_what_is_printed(tmp_path: Path) -> None:
     result = subprocess.run([*command, str(tmp_path / "x.jsonl")], capture_output=True, text=True, check=True)
 
     assert result.stderr.splitlines()[0] in README
+
+
+@pytest.mark.parametrize("command", ["check turnparse/samples/damaged.jsonl", "show turnparse/samples/pairs.jsonl:83"])
+def test_views_shown_are_what_is_printed(command: str) -> None:
+    """What the README shows of a check, and of rows, is what its commands print."""
+    (line,) = [line for _, body in FENCES for line in body.splitlines() if f"turnparse {command}" in line]
+    arguments = shlex.split(line.partition("||")[0])[1:]
+    result = subprocess.run(
+        [sys.executable, "-m", "turnparse", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert result.stdout.strip()
+    assert ("text", result.stdout.rstrip("\n") + "\n") in FENCES
 
 
 def codes_table() -> str:

@@ -17,8 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
-from turnparse import CODES, Dialect, Pair, RedTeamAttempt, parse, parse_pair, parse_red_team, read, render
+from turnparse import CODES, Dialect, Pair, RedTeamAttempt, check, parse, parse_pair, parse_red_team, read, render
+from turnparse._job import Job
+from turnparse._limits import USUAL
+from turnparse._places import Wanted
+from turnparse._show_text import as_lines
+from turnparse._views import Filters, views
 from written import convert, files_in
 
 HARMLESS, HELPFUL = "harmless-base.test.jsonl.gz", "helpful-base.test.jsonl.gz"
@@ -195,6 +201,49 @@ def test_cut_off_markers_are_those_of_the_table(file: Path) -> None:
 
     assert _with_code(file, "cut-off-marker") == expected
     assert len(expected) == 1
+
+
+# What `check` and `show` tell of them.
+
+
+def test_check_finds_what_the_table_counts(file: Path) -> None:
+    """A check counts the rows of the table, by its codes, and names each by its line; with structural codes alone too."""
+    found = {finding.code.name: finding for finding in check(file, places=1 << 20).findings}
+    rows = {code: {place.row for place in finding.places} for code, finding in found.items()}
+    lines = {place.line == place.row + 1 for finding in found.values() for place in finding.places}
+    structural = {finding.code.name: finding.rows for finding in check(file, select=["structural"]).findings}
+
+    def count(*codes: str) -> int:
+        return len(set().union(*(rows.get(code, set()) for code in codes)))
+
+    assert count("uneven", "extends") == _expected(file, 5, 9)
+    assert count("identical") == _expected(file, 0, 2)
+    assert count("same-speaker") == _expected(file, 9, 15)
+    assert count("empty-turn", "empty-response", "dangling-human") == 4
+    assert count("label-inside", "label-at-line-start") == _expected(file, 49, 41)
+    assert count("cut-off-marker") == 1
+    assert lines == {True}
+    assert structural == {code: len(found) for code, found in rows.items() if CODES[code].severity == "structural"}
+
+
+def test_every_row_can_be_shown(file: Path) -> None:
+    """Each row is shown, once, in lines that fit, and nothing of it commands the terminal."""
+    job = Job.of(
+        to="messages", preset="faithful", policies=None, dialect="hh", diagnostics="all", side="chosen", chosen=None,
+        rejected=None, transcript=None, keep_columns=False,
+    )  # fmt: skip
+    seen, wrong = [], []
+    for view in views([Wanted(str(file))], job, USUAL, Filters(), []):
+        seen.append(view.place.row)
+        text = as_lines(view, 100, color=False)
+        headline, *lines = text.split("\n")
+        if not (
+            text.replace("\n", "").isprintable() and max(map(cell_len, lines)) <= 100 and str(view.place) in headline
+        ):
+            wrong.append(view.place.row)
+
+    assert wrong == []
+    assert seen == list(range(_expected(file, 2_312, 2_354)))
 
 
 # What `convert` makes of them.

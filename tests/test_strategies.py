@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import turnparse
-from strategies import HH, TEXT, text_pairs
+from strategies import HH, TEXT, advised_pairs, differing_texts, terminal_texts, text_pairs
+from turnparse._word_differences import differences
 
 
 def share(strategy: st.SearchStrategy[object], test: Callable[[object], bool], examples: int = 500) -> float:
@@ -53,3 +54,29 @@ def test_pairs_share_turns() -> None:
         return bool(turnparse.parse_pair(*texts).shared)
 
     assert share(text_pairs(), shares) > 0.2
+
+
+def test_texts_are_hard_on_terminals() -> None:
+    """Over half of them do not print as they are."""
+    assert share(terminal_texts(), lambda text: not str(text).replace("\n", "").isprintable()) > 0.5
+
+
+def test_texts_differ_in_part() -> None:
+    """At least a third of them have something in common, and something that differs."""
+
+    def parts(texts: object) -> bool:
+        assert isinstance(texts, tuple)
+        return len({one.operation == "equal" for one in differences(*texts)}) == 2
+
+    assert share(differing_texts(), parts) > 0.3
+
+
+def test_pairs_carry_advisory_codes_alone() -> None:
+    """At least one of twenty carries codes, and none but advisory ones; one of twenty carries none."""
+
+    def severities(texts: object) -> set[str]:
+        assert isinstance(texts, tuple)
+        return {turnparse.CODES[code].severity for code in turnparse.parse_pair(*texts, diagnostics="all").codes}
+
+    assert share(advised_pairs(HH), lambda texts: severities(texts) == {"advisory"}) > 0.05
+    assert share(advised_pairs(HH), lambda texts: not severities(texts)) > 0.05

@@ -15,6 +15,7 @@ r"""Parse and normalize conversation transcripts: preference data to chat messag
 
 from typing import TYPE_CHECKING, Any
 
+from turnparse._check import CheckResult, Finding, check
 from turnparse._codes import CODES, Code
 from turnparse._convert import convert
 from turnparse._diagnose import Diagnostic
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CODES",
     "ArgumentError",
+    "CheckResult",
     "Code",
     "Converter",
     "DamagedError",
@@ -57,6 +59,7 @@ __all__ = [
     "Dialect",
     "DialectError",
     "FaultError",
+    "Finding",
     "IncompleteError",
     "IntendedUseWarning",
     "Message",
@@ -77,6 +80,7 @@ __all__ = [
     "TurnTree",
     "TurnparseError",
     "__version__",
+    "check",
     "convert",
     "convert_table",
     "parse",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from turnparse._advisory_columns import Sieve
 from turnparse._buffers import Mask, keep_memory
 from turnparse._columns import REPORTED, Finished, Markers, finish_texts, read_column, read_pairs
 from turnparse._contents import TextColumn
@@ -132,6 +133,52 @@ class BatchConverter:
         return Judged(
             batch, originals, regular, found.parts, found.metadata, again, written, judgements, refused, counts, near
         )
+
+    def odd(self, batch: Any, originals: Originals | None = None) -> Iterator[tuple[int, Judgement]]:
+        """Yield the rows of *batch* that may carry a code, in order, each with its place and what is made of it.
+
+        All others are regular and carry none.
+
+        Args:
+            batch: as for `judge`.
+            originals: likewise.
+        """
+        clean = self._clean(batch, originals)
+        odd = (~clean).nonzero()[0]
+        for index, row in zip(odd.tolist(), self._odd_rows(batch, originals, odd), strict=True):
+            yield index, self._judged(row)
+
+    def _clean(self, batch: Any, originals: Originals | None) -> Mask:
+        """Return which rows of *batch* are regular, and carry no code of those that are looked for; length rows."""
+        if self.job.diagnostics == "all":
+            return self._without_advisory(batch, originals)
+        finished = self._regular(batch, originals, check=False).finished
+        clean = finished.regular.copy()
+        for rows in finished.codes.values():
+            clean[rows] = False
+        return clean
+
+    def _without_advisory(self, batch: Any, originals: Originals | None) -> Mask:
+        """Return the same where advisory codes are looked for: none of them is missed, though rows without one may be left out."""
+        sieve = Sieve.of(self.job.dialect.table)
+        if sieve is None:
+            return np.zeros(len(batch), np.bool_)
+        clean = self._structural._clean(batch, originals)  # noqa: SLF001  # of this very class
+        for name in self._texts_of(batch.schema.names) if clean.any() else ():
+            clean &= ~sieve.rows(_text(batch.column(name)))
+        return clean
+
+    @cached_property
+    def _structural(self) -> BatchConverter:
+        """The same, but for advisory codes, which it does not look for."""
+        return BatchConverter(attrs.evolve(self.job, diagnostics="structural"))
+
+    def _texts_of(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the columns that hold the texts of regular rows, in a batch with the columns *names*."""
+        columns = self.job.columns
+        if self.kind(names)[0] == "pair":
+            return columns.chosen, columns.rejected
+        return tuple([name for name in (columns.transcript, columns.text) if name in names][:1])
 
     def _odd_rows(self, batch: Any, originals: Originals | None, odd: Any) -> Sequence[Original]:
         """Return the rows of *batch* that are looked at one by one."""
@@ -302,9 +349,7 @@ class BatchConverter:
         kind, _ = self.kind(batch.schema.names)
         if kind == "pair":
             return self._regular_pairs(batch, self.markers, check=check)
-        names = (self.job.columns.transcript, self.job.columns.text)
-        name = next((name for name in names if name in batch.schema.names), "")
-        return none if kind is None else self._regular_texts(batch, name, kind)
+        return none if kind is None else self._regular_texts(batch, self._texts_of(batch.schema.names)[0], kind)
 
     def _regular_pairs(self, batch: Any, markers: Markers, *, check: bool) -> Regular:
         target, side = self.job.target, self.job.side

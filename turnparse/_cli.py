@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 import os
-import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
 
 from turnparse._cells import LOSSES
-from turnparse._codes import CODES, PRESETS
-from turnparse._convert import convert as convert_sources
-from turnparse._dialect import DEFAULT, Dialect, resolve, shipped_names
-from turnparse._engines import ENGINES
-from turnparse._errors import (
-    DialectError,
-    FaultError,
-    IncompleteError,
-    IntendedUseWarning,
-    NotTakenWarning,
-    OptionError,
-    SourceError,
-    TurnparseError,
-    escape,
+from turnparse._cli_parts import (
+    column_options,
+    dialect_of,
+    dialect_option,
+    from_option,
+    label_option,
+    limit_options,
+    noted,
+    progress,
+    reported,
+    table,
 )
-from turnparse._limits import MAX_EXPANSION, MAX_ROW_BYTES
-from turnparse._markers import ROLES
-from turnparse._shards import shards_of
-from turnparse._signals import EXIT_SIGNAL, StoppedError, stoppable
+from turnparse._codes import CODES, PRESETS, Code
+from turnparse._command_check import check
+from turnparse._command_show import show
+from turnparse._convert import convert as convert_sources
+from turnparse._engines import ENGINES
+from turnparse._errors import OptionError, escape, shown
+from turnparse._signals import stoppable
 from turnparse._sinks import FORMATS
-from turnparse._sources import STDIN
 from turnparse._summary import Summary
 from turnparse._target import SIDES, broken_targets, target_named, targets
-from turnparse._urls import is_url
 from turnparse._version import __version__
 
 CONTROL_POLICY: Final = "control-token"
@@ -45,77 +38,8 @@ CONTROL_POLICY: Final = "control-token"
 QUIET: Final = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_VERBOSITY": "error"}
 """What keeps the Hub's library from writing to standard error: bars into ours, and of each new try a URL that may be signed."""
 
-EXIT_INCOMPLETE: Final = 1
-EXIT_USAGE: Final = 2
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"turnparse: {message}", err=True)
-    sys.exit(code)
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    """Turn turnparse's errors into a message and an exit code."""
-    try:
-        yield
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except StoppedError as stopped:
-        _fail(
-            f"stopped by {stopped.name}; no output was left half-written, and those that were finished are kept: "
-            "run the same command with --resume to go on",
-            EXIT_SIGNAL + stopped.number,
-        )
-    except IncompleteError as error:
-        _echo_summary(error.summary)
-        _fail(str(error), EXIT_INCOMPLETE)
-    except FaultError as error:
-        _fail(str(error), EXIT_INCOMPLETE)
-    except (OptionError, DialectError, SourceError) as error:
-        _fail(str(error), EXIT_USAGE)
-    except TurnparseError as error:
-        _fail(str(error), EXIT_INCOMPLETE)
-    except OSError as error:
-        # Standard output is full, or its reader has gone. What is left in its buffer must not fail once more at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        _fail(f"expected to write to standard output, found: {escape(str(error))}", EXIT_INCOMPLETE)
-
-
-_dialect_option = click.option(
-    "--dialect",
-    metavar="NAME|FILE",
-    default=DEFAULT,
-    show_default=True,
-    help=f"A shipped dialect ({', '.join(shipped_names())}), or a Lark grammar of your own, a file that ends in .lark.",
-)
-
-_label_option = click.option(
-    "--label",
-    "labels",
-    metavar="ROLE=LABEL",
-    multiple=True,
-    callback=lambda _, __, values: _labels(values),
-    help="A label of that dialect in place of its own, as in user=User; roles are user, assistant and system.",
-)
-
-
-def _labels(values: tuple[str, ...]) -> dict[str, list[str]]:
-    labels: dict[str, list[str]] = {}
-    for value in values:
-        role, sign, label = value.partition("=")
-        if not sign:
-            raise click.BadParameter(f"expected ROLE=LABEL, as in user=User, found {escape(value)!r}")
-        if role not in ROLES.values():
-            raise click.BadParameter(f"expected a role ({', '.join(ROLES.values())}), found {escape(role)!r}")
-        labels.setdefault(role, []).append(label)
-    return labels
-
-
-def _dialect(name: str, labels: dict[str, list[str]]) -> Dialect:
-    """Return the dialect of that name, with *labels* in place of its own."""
-    dialect = resolve(name)
-    return dialect.with_labels(**labels) if labels else dialect
+RESUMABLE: Final = "no output was left half-written, and those that were finished are kept: run the same command with --resume to go on"
+"""What is said to whoever stopped a conversion."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -127,6 +51,8 @@ def main() -> None:
     Example:
       turnparse convert train.jsonl.gz --to trl --output train.trl.jsonl
     """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
 
 
 def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
@@ -180,22 +106,7 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     f"the same as --policy {CONTROL_POLICY}=...",
 )
 @click.option("--set-aside", help="A file for rows that are not written. [default: OUTPUT.set-aside.jsonl]")
-@click.option(
-    "--max-row-bytes",
-    type=click.IntRange(1),
-    metavar="N",
-    default=MAX_ROW_BYTES,
-    show_default=True,
-    help="Set longer rows aside.",
-)
-@click.option(
-    "--max-expansion",
-    type=click.IntRange(1),
-    metavar="N",
-    default=MAX_EXPANSION,
-    show_default=True,
-    help="Read no more than so many times its own bytes from a compressed file, beyond 64 MiB.",
-)
+@limit_options
 @click.option("--summary", help="A file for the summary as JSON.")
 @click.option("--force", is_flag=True, help="Write over outputs that are there.")
 @click.option(
@@ -219,12 +130,7 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
 )
 @click.option("--keep-columns", is_flag=True, help="Let columns that are not read travel along.")
 @click.option("--provenance", is_flag=True, help="Add to each row where it was read: source and line.")
-@click.option(
-    "--from",
-    "from_",
-    metavar="TARGET",
-    help="The format of the sources, if they are no transcripts: a target that keeps all of them, such as messages.",
-)
+@from_option
 @click.option("--system", metavar="TEXT", help="A system prompt to add to every conversation.")
 @click.option(
     "--loss",
@@ -232,11 +138,9 @@ def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> d
     help="Mark the messages that a trainer learns from, where the target has a key for it.",
 )
 @click.option("--side", type=click.Choice(SIDES), default="chosen", show_default=True, help="For targets of one side.")
-@click.option("--chosen", metavar="COL", help="The column of the preferred side. [default: chosen]")
-@click.option("--rejected", metavar="COL", help="The column of the other side. [default: rejected]")
-@click.option("--transcript", metavar="COL", help="The column of single dialogues. [default: transcript]")
-@_dialect_option
-@_label_option
+@column_options
+@dialect_option
+@label_option
 def convert(
     sources: tuple[str, ...],
     policies: dict[str, str],
@@ -267,53 +171,17 @@ def convert(
     if control_tokens is not None and policies.setdefault(CONTROL_POLICY, control_tokens) != control_tokens:
         found = f"--control-tokens {control_tokens} and --policy {CONTROL_POLICY}={escape(policies[CONTROL_POLICY])}"
         raise click.UsageError(f"expected one value for control tokens, found {found}")
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
-    with _reported(), stoppable():
-        with _noted(), _progress(sources) as on_bytes:
+    with reported(RESUMABLE, _echo_summary), stoppable():
+        with noted(), progress(sources) as on_bytes:
             summary = convert_sources(
                 sources,
                 policies=policies,
-                dialect=_dialect(dialect, labels),
+                dialect=dialect_of(dialect, labels),
                 on_bytes=on_bytes,
                 manifest=not no_manifest,
                 **options,
             )
         _echo_summary(summary)
-
-
-@contextmanager
-def _noted() -> Iterator[None]:
-    """Tell on standard error what is warned of, when all else is done."""
-    with warnings.catch_warnings(record=True) as notes:
-        for category in (RuntimeWarning, IntendedUseWarning, NotTakenWarning):
-            warnings.simplefilter("always", category)
-        try:
-            yield
-        finally:
-            for note in notes:
-                click.echo(f"turnparse: note: {note.message}", err=True)
-
-
-@contextmanager
-def _progress(sources: tuple[str, ...]) -> Iterator[Callable[[int], object] | None]:
-    """Show a bar on standard error while bytes are read, if that is a terminal; else nothing."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    total = None
-    # To ask stores elsewhere for what is asked again in a moment would take its time.
-    if STDIN not in sources and not any(map(is_url, sources)):
-        with suppress(TurnparseError, OSError, ValueError):
-            # What is wrong with them is told when they are opened.
-            total = sum(Path(shard.path).stat().st_size for shard in shards_of(sources)) or None
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda count: progress.advance(task, count)
 
 
 def _echo_summary(summary: Summary) -> None:
@@ -328,38 +196,45 @@ def _echo_summary(summary: Summary) -> None:
     click.echo("\n".join(lines), err=True)
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
 @main.command()
-@_dialect_option
-@_label_option
-@_reported()
-def codes(dialect: str, labels: dict[str, list[str]]) -> None:
-    """List the diagnostic codes: what each means, and what each preset does about it.
+@click.argument("name", metavar="[CODE]", required=False)
+@dialect_option
+@label_option
+@reported()
+def codes(name: str | None, dialect: str, labels: dict[str, list[str]]) -> None:
+    """List the diagnostic codes, what each means and what each preset does about it; or tell what to do about one of them.
 
     A policy has the name of its code, and may be set to any value of its row.
 
     \b
-    Example:
+    Examples:
       turnparse codes
+      turnparse codes same-speaker
     """
-    _dialect(dialect, labels)  # the codes are those of every dialect, but a dialect there must be
-    rows = [
-        (code.name, code.severity, code.scope, *(code.presets or ("", "", "")), " | ".join(code.choices), code.meaning)
-        for code in CODES.values()
-    ]
-    _table(("code", "severity", "of a", *PRESETS, "policy values", "meaning"), rows)
+    dialect_of(dialect, labels)  # the codes are those of every dialect, but a dialect there must be
+    if name is None:
+        rows = [(code.name, code.severity, code.scope, *_policy_of(code), code.meaning) for code in CODES.values()]
+        table(("code", "severity", "of a", *PRESETS, "policy values", "meaning"), rows)
+        return
+    if name not in CODES:
+        raise OptionError(f"expected a code ({', '.join(CODES)}), found {shown(name)}")
+    code = CODES[name]
+    click.echo(f"{code.name}: {code.severity}, of a {code.scope}\n{code.meaning}\n{code.advice}")
+    for preset, value in zip((*PRESETS, "policy values"), _policy_of(code), strict=True):
+        if value:
+            click.echo(f"{preset}: {value}")
+
+
+def _policy_of(code: Code) -> tuple[str, ...]:
+    """Return what each preset does about a code, and what may be chosen; blank where there is nothing to choose."""
+    return (*(code.presets or ("",) * len(PRESETS)), " | ".join(code.choices))
 
 
 @main.command(name="targets")
 @click.argument("name", metavar="[TARGET]", required=False)
-@_dialect_option
-@_label_option
-@_reported()
+@dialect_option
+@label_option
+@reported()
 def list_targets(name: str | None, dialect: str, labels: dict[str, list[str]]) -> None:
     """List the targets, the formats that `convert --to` can write; or tell all about one of them.
 
@@ -368,15 +243,19 @@ def list_targets(name: str | None, dialect: str, labels: dict[str, list[str]]) -
       turnparse targets
       turnparse targets llama-factory-sharegpt
     """
-    written = _dialect(dialect, labels)
+    written = dialect_of(dialect, labels)
     if name is None:
         rows: list[tuple[str, ...]] = [
             (t.name, ", ".join(t.takes), ", ".join(t.columns), t.about) for t in targets().values()
         ]
-        _table(("target", "rows it takes", "columns", "about"), rows)
+        table(("target", "rows it takes", "columns", "about"), rows)
         for broken, reason in broken_targets().items():
             click.echo(f"turnparse: note: {escape(broken)} is left out: {reason}", err=True)
         return
     from turnparse._target_page import page
 
     click.echo(page(target_named(name), written), nl=False)
+
+
+main.add_command(check)
+main.add_command(show)

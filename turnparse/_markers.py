@@ -221,13 +221,18 @@ class MarkerTable:
 
         Only labels that something follows in their markers can be missed by a word before that something.
         """
+        return re.compile(rf"(?:\A|(?<=[{LINE_ENDS}])){self.near_line}") if self.near_line else None
+
+    @cached_property
+    def near_line(self) -> str:
+        """The expression for that word, in group 1, and for what follows it; empty if there is none."""
         suffixes = sorted({m.literal[m.label_end :] for m in self.markers} - {""}, key=len, reverse=True)
         if not suffixes:
-            return None
+            return ""
         longest = max(len(m.label) for m in self.markers) + 1
         first = "".join(sorted({re.escape(suffix[0]) for suffix in suffixes}))
         word = rf"[^\s{first}](?:[^\r\n{first}]{{0,{longest - 2}}}[^\s{first}])?"
-        return re.compile(rf"(?:\A|(?<=[\r\n]))({word})[ \t]*{_alternation(suffixes)}")
+        return rf"({word})[ \t]*{_alternation(suffixes)}"
 
     def is_near_label(self, word: str) -> bool:
         """Tell whether *word* is a label but for case, one edit (two neighbours swapped count as one), or its end."""

@@ -75,12 +75,11 @@ def _items(
     limits: Limits,
 ) -> Iterator[Pair | RedTeamAttempt | Transcript]:
     with open_source(source, limits=limits) as opened:
-        for raw, row in _rows(opened, columns, limits):
+        for row in raw_rows(opened, columns, limits):
             try:
-                origin = _origin(raw, opened.path)
-                item = recognise(row(), columns, dialect, diagnostics, origin)
+                item = recognise(row.decoded(), columns, dialect, diagnostics, row.origin)
             except RowError as error:
-                place(error, raw, opened.name)
+                row.place(error, opened.name)
                 if on_error is None:
                     raise
                 on_error(error)
@@ -88,12 +87,52 @@ def _items(
                 yield item
 
 
-def _rows(source: Source, columns: Columns, limits: Limits) -> Iterator[tuple[RawRow, Callable[[], dict[str, Any]]]]:
-    """Yield each row as it stands in its source, and what gives it as JSON has it."""
+@attrs.frozen
+class Row:
+    """A row of a source, not looked into yet.
+
+    Attributes:
+        source: the source's path.
+        found: the row as it stands there, numbered through.
+        raw: the row itself: another than *found* only if that is an entry of a set-aside file.
+        decoded: what gives it as JSON has it, or raises a `RowError`.
+    """
+
+    source: str
+    found: RawRow
+    raw: RawRow
+    decoded: Callable[[], dict[str, Any]]
+
+    @property
+    def origin(self) -> Origin:
+        """Where it was read, first of all."""
+        first = self.raw.first_read
+        if first is None:
+            return Origin(self.source, self.raw.line, self.raw.row)
+        return Origin(first.source or "", first.line, first.row)
+
+    def place(self, error: RowError, name: str) -> None:
+        """Write into *error* where the row stands, in a source of that *name*."""
+        origin = self.origin
+        error.source = name if self.raw.first_read is None else escape(origin.source, 300)
+        error.row, error.line, error.raw = origin.row, origin.line, self.raw.data
+
+
+def raw_rows(source: Source, columns: Columns, limits: Limits, *, every: bool = False) -> Iterator[Row]:
+    """Yield the rows of *source* in order.
+
+    Args:
+        source: the source.
+        columns: where the texts are.
+        limits: how long a row may be.
+        every: whether no key of a row may stand twice, rather than none that is read.
+
+    Raises:
+        SourceError: if it cannot be read to its end.
+    """
     if source.table is None:
         for found in source.rows:
-            raw = as_first_read(found, columns)
-            yield raw, partial(decoded, raw, columns)
+            yield _json_row(source, found, columns, every=every)
         return
     from turnparse._table_sources import chunk_of, raw_row, read_batches, rows_of
 
@@ -102,23 +141,15 @@ def _rows(source: Source, columns: Columns, limits: Limits) -> Iterator[tuple[Ra
         if isinstance(batch, Chunk) or has_entries(batch.schema.names, columns):
             chunk = batch if isinstance(batch, Chunk) else chunk_of(batch)
             for found in chunk.rows()[0]:
-                raw = as_first_read(attrs.evolve(found, row=number), columns)
-                yield raw, partial(decoded, raw, columns)
+                yield _json_row(source, attrs.evolve(found, row=number), columns, every=every)
                 number += 1
             continue
         for row in rows_of(batch):
-            yield raw_row(row, number), partial(dict, row)
+            raw = raw_row(row, number)
+            yield Row(source.path, raw, raw, partial(dict, row))
             number += 1
 
 
-def _origin(raw: RawRow, source: str) -> Origin:
-    first = raw.first_read
-    return Origin(source, raw.line, raw.row) if first is None else Origin(first.source or "", first.line, first.row)
-
-
-def place(error: RowError, raw: RawRow, source: str) -> None:
-    """Write into *error* where its row stands."""
-    first = raw.first_read
-    origin = _origin(raw, source)
-    error.source = source if first is None else escape(origin.source, 300)
-    error.row, error.line, error.raw = origin.row, origin.line, raw.data
+def _json_row(source: Source, found: RawRow, columns: Columns, *, every: bool) -> Row:
+    raw = as_first_read(found, columns)
+    return Row(source.path, found, raw, partial(decoded, raw, columns, every=every))

@@ -27,13 +27,13 @@ from turnparse._manifest import Entry as Known
 from turnparse._manifest import holds
 from turnparse._near_labels import NearMisses, Words
 from turnparse._outcome import Outcome
-from turnparse._set_aside import Entry, damage_line, entries, has_entries
+from turnparse._pieces import pieces
+from turnparse._set_aside import Entry, damage_line, entries
 from turnparse._shards import Shard
 from turnparse._sinks import ArrowRows, Output, failure
 from turnparse._sources import Source, open_source
 from turnparse._stores import folder_of, store_of, sync
 from turnparse._summary import Summary
-from turnparse._table_sources import chunk_of, read_batches
 from turnparse._tasks import Task
 
 AHEAD: Final = 2
@@ -233,22 +233,17 @@ class _Work:
         Raises:
             SourceError: if the source cannot be read to its end.
         """
-        if source.table is None:
-            pieces: Iterator[Any] = source.chunks
-        else:
-            pieces = read_batches(source.table, source.name, self._on_bytes, self._unit.limits)
-        columns = self._converter.job.columns
-        for piece in pieces:
+        for piece in pieces(source, self._converter.job.columns, self._unit.limits, self._on_bytes):
             self._check()
-            yield piece if isinstance(piece, Chunk) or not has_entries(piece.schema.names, columns) else chunk_of(piece)
+            yield piece
 
-    def _in_order(self, pieces: Iterator[Any], source: Source, pool: ThreadPoolExecutor | None) -> Iterator[Converted]:
-        """Yield what each of *pieces* becomes, in their order; an error comes after all that came before it."""
+    def _in_order(self, found: Iterator[Any], source: Source, pool: ThreadPoolExecutor | None) -> Iterator[Converted]:
+        """Yield what each piece that is *found* becomes, in their order; an error comes after all that came before it."""
         waiting: deque[tuple[int, Future[Converted]]] = deque()
         size = first = 0
         failure: SourceError | None = None
         try:
-            for piece in pieces:
+            for piece in found:
                 # The first rows decide the columns of an output in Arrow; until then there is no second chunk.
                 if pool is None or (isinstance(self._task.out, ArrowRows) and self._layout is None):
                     yield self._converted(piece, source, first)
