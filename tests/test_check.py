@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import turnparse
@@ -41,6 +41,7 @@ from turnparse._cli import main
 from turnparse._codes import OF_OUTPUT
 from turnparse._pieces import Stretch, stretches
 from turnparse._places import Place
+from turnparse._urls import is_url
 from written import as_lines, pairs, talks
 
 SAMPLES = Path(turnparse.__file__).parent / "samples"
@@ -400,6 +401,7 @@ def test_github_commands_are_whole_and_few(names: list[str], rows: int) -> None:
         assert int(properties["line"]) >= 1
 
 
+@example(["A0://"], 1)
 @given(st.lists(NAMES, min_size=1, max_size=3, unique=True), st.integers(0, 4))
 def test_sarif_is_what_its_schema_asks_for(names: list[str], rows: int) -> None:
     """Whatever files are called, the log has the required properties, in ASCII, and its indexes and URIs are sound."""
@@ -426,9 +428,10 @@ def test_sarif_is_what_its_schema_asks_for(names: list[str], rows: int) -> None:
         physical = location["physicalLocation"]
         assert physical["region"]["startLine"] >= 1
         uri = physical["artifactLocation"]["uri"]
-        # The characters that RFC 3986 has, and a colon only after a scheme.
-        assert re.fullmatch(r"(?:file:///)?(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2})*", uri)
-        assert ("uriBaseId" in physical["artifactLocation"]) == (not uri.startswith("file:"))
+        # The characters that RFC 3986 has, and a colon only after a scheme, or in what was a URL before.
+        more = "" if not is_url(uri) or uri.startswith("file:") else re.escape(":@!$&'()*+,;=")
+        assert re.fullmatch(rf"(?:[A-Za-z0-9+.-]+://)?(?:[A-Za-z0-9._~/{more}-]|%[0-9A-F]{{2}})*", uri)
+        assert ("uriBaseId" in physical["artifactLocation"]) == ("://" not in uri)
     assert run["originalUriBaseIds"].keys() == {"%SRCROOT%"}
 
 
