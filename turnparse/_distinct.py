@@ -127,7 +127,7 @@ class DistinctDigests:
         """Make a run of the digests that wait."""
         if not self._size:
             return
-        found = _distinct(np.frombuffer(b"".join(self._waiting), DIGEST))
+        found = _distinct([np.frombuffer(some, DIGEST) for some in self._waiting])
         self._waiting, self._size = [], 0
         while self._runs:
             last = self._runs[-1]
@@ -136,7 +136,7 @@ class DistinctDigests:
                 break
             self._runs.pop()
             self.held -= last.digests.nbytes
-            found = _distinct(np.concatenate([last.digests, found]))
+            found = _distinct([last.digests, found])
         self._runs.append(Run(self._source, found))
         self.held += found.nbytes
         # To merge them takes as much again.
@@ -209,7 +209,9 @@ class DistinctDigests:
                 yield np.concatenate(found), owners
 
 
-def _distinct(digests: Digests) -> Digests:
+def _distinct(digests: list[Digests]) -> Digests:
     """Return *digests* sorted, each once."""
-    ordered = np.sort(digests, kind="stable")
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])]  # the first is always new
+    ordered = np.concatenate(digests)
+    # Mostly they are sorted runs, which the stable sort merges.
+    ordered.sort(kind="stable")
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])]
