@@ -57,7 +57,7 @@ class LengthBias:
     equal: int
     rejected_longer: int
     chosen_longer_share: float
-    difference: Spread | None
+    difference: Spread
 
 
 @attrs.frozen

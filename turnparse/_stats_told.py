@@ -44,11 +44,11 @@ def told(
     splits = [split_named(path) for path in paths]
     named = [split for split in dict.fromkeys(SPLITS.values()) if split in splits]
     groups = [-1 if split is None else named.index(split) for split in splits]
-    found = {
+    same = {
         name: digests.overlaps(len(paths), groups, len(named))
         for name, digests in (("rows", counting.rows), ("prompts", counting.prompts))
     }
-    rows, prompts = found["rows"], found["prompts"]
+    rows, prompts = same["rows"], same["prompts"]
     sources = [
         SourceCounts(redacted(path), split, count.rows_in, count.rows_set_aside, *map(int, figures))
         for path, split, count, *figures in zip(
@@ -57,10 +57,10 @@ def told(
     ]
     overlap = {
         name: {split: dict(zip(named, row, strict=True)) for split, row in zip(named, one.groups.tolist(), strict=True)}
-        for name, one in found.items()
+        for name, one in same.items()
     }
     as_counted = all_rows.as_dict()
-    lengths = {key: distribution.spread() for key, distribution in total.lengths.items()}
+    lengths = {key: spread for key, found in total.lengths.items() if (spread := found.spread()) is not None}
     present = [name for name in counting.measures if any(measure == name for measure, _ in lengths)]
     with_pairs = [name for name in present if (name, "difference") in lengths]
     parting = {str(turn): total.parting[turn] for turn in sorted(total.parting) if turn}
@@ -71,15 +71,12 @@ def told(
         kinds=as_counted["kinds"],
         relations=as_counted["relations"],
         diagnostics=as_counted["diagnostics"],
-        lengths={
-            name: {part: spread for part in PARTS if (spread := lengths.get((name, part))) is not None}
-            for name in present
-        },
+        lengths={name: {part: lengths[name, part] for part in PARTS if (name, part) in lengths} for name in present},
         shared_prefix={name: _shared(name, lengths) for name in with_pairs},
-        length_bias={name: _bias(name, total, lengths) for name in with_pairs},
+        length_bias={name: _bias(name, total, lengths[name, "difference"]) for name in with_pairs},
         parting=parting,
         duplicates={
-            name: _duplicates(digests, found[name])
+            name: _duplicates(digests, same[name])
             for name, digests in (("rows", counting.rows), ("prompts", counting.prompts))
         },
         sources=tuple(sources),
@@ -89,17 +86,14 @@ def told(
     )
 
 
-def _shared(measure: str, lengths: dict[tuple[str, str], Spread | None]) -> SharedPrefix:
-    prompt, *wholes = (lengths[measure, part] for part in ("prompt", "whole_chosen", "whole_rejected"))
-    both = sum(whole.total for whole in wholes if whole is not None)
-    share = 2 * prompt.total / both if both and prompt is not None else None
-    return SharedPrefix(share, lengths[measure, "share"])
+def _shared(measure: str, lengths: dict[tuple[str, str], Spread]) -> SharedPrefix:
+    prompt, *wholes = (lengths[measure, part].total for part in ("prompt", "whole_chosen", "whole_rejected"))
+    return SharedPrefix(2 * prompt / sum(wholes) if any(wholes) else None, lengths.get((measure, "share")))
 
 
-def _bias(measure: str, total: Tally, lengths: dict[tuple[str, str], Spread | None]) -> LengthBias | None:
+def _bias(measure: str, total: Tally, difference: Spread) -> LengthBias:
     chosen, equal, rejected = (total.longer[measure, name] for name in ("chosen", "equal", "rejected"))
-    pairs = chosen + equal + rejected
-    return LengthBias(chosen, equal, rejected, chosen / pairs, lengths[measure, "difference"]) if pairs else None
+    return LengthBias(chosen, equal, rejected, chosen / (chosen + equal + rejected), difference)
 
 
 def _duplicates(digests: DistinctDigests, found: Overlaps) -> Duplicates:
