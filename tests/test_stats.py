@@ -268,10 +268,11 @@ def test_distinct_digests_are_those_of_plain_sets(
             if number == forgotten:
                 digests.forget(number)
         told = digests.overlaps(len(files), groups[: len(files)], 2)
-    sets = [set() if number == forgotten else set(found) for number, found in enumerate(files)]
+    sets = [set[bytes]() if number == forgotten else set(found) for number, found in enumerate(files)]
     owners = Counter(digest for one in sets for digest in one)
     groups_of = [
-        set().union(*(one for one, group in zip(sets, groups, strict=False) if group == wanted)) for wanted in (0, 1)
+        {digest for one, group in zip(sets, groups, strict=False) if group == wanted for digest in one}
+        for wanted in (0, 1)
     ]
 
     assert (told.distinct, told.several) == (len(owners), sum(count > 1 for count in owners.values()))

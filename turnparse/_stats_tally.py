@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -65,11 +66,11 @@ def measures(count: TokenCounter | None) -> dict[str, Measure]:
         "characters": lambda contents: pc.utf8_length(contents).to_numpy(zero_copy_only=False).astype(np.int64),
     }
     if count is not None:
-        found["tokens"] = lambda contents: _tokens(contents, count)
+        found["tokens"] = partial(_tokens, count)
     return found
 
 
-def _tokens(contents: Any, count: TokenCounter) -> Places:
+def _tokens(count: TokenCounter, contents: Any) -> Places:
     slices = (contents.slice(at, TEXTS_AT_ONCE) for at in range(0, len(contents), TEXTS_AT_ONCE))
     return np.array([length for some in slices for length in count(some.to_pylist())], np.int64)
 
@@ -105,8 +106,10 @@ def groups(converter: BatchConverter, judged: Judged) -> Iterator[Group]:
             if isinstance(population.parts, SecondPairs):
                 unparted = [at for at, name in enumerate(RELATIONS) if name in NO_PARTING]
                 parted = ~np.isin(judged.again.relation, unparted)
-            columns = zip(METADATA_TYPES, population.metadata, strict=False)
-            metadata = {name: column.take(pa.array(places)) for name, column in columns} if kind == "red-team" else {}
+            metadata = {}
+            if kind == "red-team":
+                columns = zip(METADATA_TYPES, population.metadata, strict=True)
+                metadata = {name: column.take(pa.array(places)) for name, column in columns}
             yield Group(kind, population.parts, places, parted, metadata)
 
 
@@ -115,7 +118,7 @@ def _read_one_by_one(judged: Judged, converter: BatchConverter) -> Iterator[Grou
     for item in judged.items:
         by_kind.setdefault(kind_of(item), []).append(item)
     for kind, items in by_kind.items():
-        metadata = {}
+        metadata: dict[str, Any] = {}
         if kind == "red-team":
             rows = [item.metadata() for item in items if isinstance(item, RedTeamAttempt)]
             metadata = {
