@@ -74,9 +74,16 @@ def test_output_shown_is_what_is_printed(tmp_path: Path) -> None:
     assert result.stderr.splitlines()[0] in README
 
 
-@pytest.mark.parametrize("command", ["check turnparse/samples/damaged.jsonl", "show turnparse/samples/pairs.jsonl:83"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "check turnparse/samples/damaged.jsonl",
+        "show turnparse/samples/pairs.jsonl:83",
+        "stats turnparse/samples/pairs.jsonl",
+    ],
+)
 def test_views_shown_are_what_is_printed(command: str) -> None:
-    """What the README shows of a check, and of rows, is what its commands print."""
+    """What the README shows of a check, of rows, and of figures, is what its commands print."""
     (line,) = [line for _, body in FENCES for line in body.splitlines() if f"turnparse {command}" in line]
     arguments = shlex.split(line.partition("||")[0])[1:]
     result = subprocess.run(

@@ -41,6 +41,9 @@ from turnparse._parse import parse, parse_pair, parse_tree
 from turnparse._read import read
 from turnparse._red_team import RedTeamAttempt, parse_red_team
 from turnparse._render import render
+from turnparse._spreads import Spread
+from turnparse._stats import stats
+from turnparse._stats_figures import Stats
 from turnparse._summary import Summary
 from turnparse._version import __version__
 
@@ -73,6 +76,8 @@ __all__ = [
     "RenderError",
     "RowError",
     "SourceError",
+    "Spread",
+    "Stats",
     "Summary",
     "TableResult",
     "Transcript",
@@ -89,6 +94,7 @@ __all__ = [
     "parse_tree",
     "read",
     "render",
+    "stats",
 ]
 
 

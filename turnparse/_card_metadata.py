@@ -56,10 +56,15 @@ class CardFile:
 
     @property
     def split(self) -> str:
-        """The split that its name tells of."""
-        stem = self.path.rpartition("/")[2].removesuffix(f".{format_of(self.path)}")
-        word = re.match(r"[A-Za-z]*", stem)
-        return SPLITS.get(word[0].lower() if word is not None else "", "train")
+        """The split that it is of."""
+        return split_named(self.path) or "train"
+
+
+def split_named(path: str) -> str | None:
+    """Return the split that the name of a file tells of, if it does."""
+    stem = path.rpartition("/")[2].removesuffix(f".{format_of(path)}")
+    word = re.match(r"[A-Za-z]*", stem)
+    return SPLITS.get(word[0].lower() if word is not None else "")
 
 
 def metadata(

@@ -23,6 +23,7 @@ from turnparse._cli_parts import (
 from turnparse._codes import CODES, PRESETS, Code
 from turnparse._command_check import check
 from turnparse._command_show import show
+from turnparse._command_stats import stats
 from turnparse._convert import convert as convert_sources
 from turnparse._engines import ENGINES
 from turnparse._errors import OptionError, escape, shown
@@ -259,3 +260,4 @@ def list_targets(name: str | None, dialect: str, labels: dict[str, list[str]]) -
 
 main.add_command(check)
 main.add_command(show)
+main.add_command(stats)

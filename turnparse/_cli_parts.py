@@ -30,6 +30,7 @@ from turnparse._shards import shards_of
 from turnparse._signals import EXIT_SIGNAL, StoppedError
 from turnparse._sources import STDIN
 from turnparse._summary import Summary
+from turnparse._text_table import table_lines
 from turnparse._urls import is_url
 
 Command = Callable[..., None]
@@ -160,9 +161,7 @@ def limit_options(command: Command) -> Command:
 
 def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print *rows* below *header*, each column as wide as it must be."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    click.echo("\n".join(table_lines(header, rows)))
 
 
 @contextmanager

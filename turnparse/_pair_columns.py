@@ -202,6 +202,15 @@ class SecondPairs:
     def __len__(self) -> int:
         return len(self.done)
 
+    @property
+    def texts(self) -> tuple[TextColumn, ...]:
+        """Both sides of the pairs; each of length rows."""
+        column = self.pairs.turns.column
+        sides = (self.done, self.done + self.pairs.rows)
+        return tuple(
+            TextColumn(column.array, column.data, column.starts.take(rows), column.ends.take(rows)) for rows in sides
+        )
+
     def part(self, name: Part) -> MessageColumn:
         """Return the messages of a part of each pair."""
         first, last = (places.take(self.done) for places in self.pairs.part(self.shared, name, self.side))

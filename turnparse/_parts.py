@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from turnparse._cells import WHOLE, Part
 from turnparse._columns import ROLES, SILENT, ColumnTurns, Finished, PairTurns
+from turnparse._contents import TextColumn
 from turnparse._message_columns import (
     FIRST_OF,
     MessageColumn,
@@ -20,7 +21,9 @@ from turnparse._message_columns import (
     whole_messages,
     whole_rejected,
 )
+from turnparse._model import Pair
 from turnparse._policies import Item
+from turnparse._red_team import RedTeamAttempt
 from turnparse._target import Side, part_of
 
 
@@ -29,6 +32,11 @@ class Parts(Protocol):
 
     def __len__(self) -> int:
         """Return how many rows there are."""
+        ...
+
+    @property
+    def texts(self) -> tuple[TextColumn, ...]:
+        """The texts that the rows were read from, as they stand: both sides of pairs, or the one text of others."""
         ...
 
     def part(self, name: Part) -> MessageColumn:
@@ -61,6 +69,11 @@ class RegularPairs:
 
     def __len__(self) -> int:
         return len(self.pairs.turns.column)
+
+    @property
+    def texts(self) -> tuple[TextColumn, ...]:
+        """Both sides of the pairs; each of length rows."""
+        return self.pairs.turns.column, self.pairs.rejected
 
     def part(self, name: Part) -> MessageColumn:
         """Return the messages of a part of each pair."""
@@ -95,6 +108,11 @@ class RegularTexts:
     def __len__(self) -> int:
         return len(self.turns.column)
 
+    @property
+    def texts(self) -> tuple[TextColumn, ...]:
+        """The texts; length rows."""
+        return (self.turns.column,)
+
     def part(self, name: Part) -> MessageColumn:
         """Return the messages of a part of each text; regular ones end with the assistant."""
         if name == "prompt":
@@ -119,6 +137,12 @@ class ReadRows:
     def __len__(self) -> int:
         return len(self.items)
 
+    @property
+    def texts(self) -> tuple[TextColumn, ...]:
+        """The texts of the rows, which must be of one kind: both sides of pairs, or the one text of others."""
+        sides = zip(*map(_texts_of, self.items), strict=True)
+        return tuple(TextColumn.of(pa.array(texts, pa.large_string())) for texts in sides)
+
     def part(self, name: Part) -> MessageColumn:
         """Return the messages of a part of each row."""
         runs = [part_of(item, name, self.side) for item in self.items]
@@ -128,3 +152,9 @@ class ReadRows:
             np.array([ROLES.index(turn.role) for turn in turns], np.int8),
             pa.array([turn.text.strip() for turn in turns], pa.string()),
         )
+
+
+def _texts_of(item: Item) -> tuple[str, ...]:
+    if isinstance(item, Pair):
+        return str(item.chosen_transcript), str(item.rejected_transcript)
+    return (str(item.transcript if isinstance(item, RedTeamAttempt) else item),)
