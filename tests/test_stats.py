@@ -57,7 +57,7 @@ def _is_near(found: Spread | None, values: Iterable[float]) -> bool:
     """Tell whether a spread is that of *values*, as far as its documentation promises."""
     expected = _spread(values)
     if found is None or expected is None:
-        return found is expected
+        return found is None and expected is None
     told = {name: getattr(found, name) for name in expected}
     exact = all(told[name] == expected[name] for name in ("count", "total", "mean", "min", "max"))
     near = all(

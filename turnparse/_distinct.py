@@ -214,4 +214,5 @@ def _distinct(digests: list[Digests]) -> Digests:
     ordered = np.concatenate(digests)
     # Mostly they are sorted runs, which the stable sort merges.
     ordered.sort(kind="stable")
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    once: Digests = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    return once

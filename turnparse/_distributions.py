@@ -126,4 +126,4 @@ def _exact_sum(numbers: npt.NDArray[np.float64]) -> Fraction:
 
 def _plain(value: float | Fraction) -> float:
     """Return *value* as an int if it is a whole number of 64 bits, else as a float."""
-    return int(value) if value == int(value) and abs(value) < MOST_WHOLE else float(value)
+    return int(value) if value == int(value) and -MOST_WHOLE < value < MOST_WHOLE else float(value)

@@ -34,7 +34,7 @@ def row_digests(texts: Sequence[TextColumn], rows: Places) -> bytes:
         rows: which of them.
     """
     first, *others = texts
-    data = memoryview(first.data)
+    data = first.data.data
     begins, ends = first.starts.take(rows), first.ends.take(rows)
     if not others:
         found = [
@@ -43,7 +43,7 @@ def row_digests(texts: Sequence[TextColumn], rows: Places) -> bytes:
         ]
         return b"".join(found)
     (second,) = others
-    more = memoryview(second.data)
+    more = second.data.data
     # Where one side ends and the other begins.
     lengths = _words(ends - begins)
     edges = zip(begins.tolist(), ends.tolist(), second.starts.take(rows).tolist(), second.ends.take(rows).tolist(), strict=True)  # fmt: skip
@@ -67,7 +67,7 @@ def prompt_digests(messages: MessageColumn, firsts: Places, counts: Places) -> b
     there = counts > 0
     firsts, counts = firsts[there], counts[there]
     texts = messages.texts
-    data = memoryview(texts.data)
+    data = texts.data.data
     # How long each message is, and whose: that tells where it ends.
     described = _words((texts.ends - texts.starts) << ROLE_BITS | messages.roles)
     numbers = _words(counts)

@@ -83,7 +83,7 @@ def _prepared(name: str, rows: list[Record]) -> list[Record]:
 
 
 def _model(name: str) -> Any:
-    from transformers import (  # type: ignore[import-not-found] # only where the trainers are installed
+    from transformers import (
         LlamaConfig,
         LlamaForCausalLM,
         LlamaForSequenceClassification,
