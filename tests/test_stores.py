@@ -449,6 +449,27 @@ def test_secrets_are_taken_out_of_texts(user: str, query: str, place: str, sign:
     assert redacted(shown) == shown
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "s3://user:secret@bucket/x.jsonl",
+        "httpx://u:secret@h/x?sig=secret",
+        "http:/u:secret@host/x",
+        "http://u:sec/ret@h/x.jsonl",
+    ],
+)
+@pytest.mark.parametrize("option", ["source", "output", "set_aside", "summary"])
+def test_a_url_that_is_none_tells_no_secrets(tmp_path: Path, path: str, option: str) -> None:
+    """Credentials where no store takes them, and URLs that are mistaken, are refused without what may be secret in them."""
+    (tmp_path / "in.jsonl").write_bytes(as_lines(pairs(2)))
+    call: dict[str, Any] = {"source": tmp_path / "in.jsonl", "output": tmp_path / "o.jsonl"} | {option: path}
+    with pytest.raises(turnparse.TurnparseError) as caught:
+        turnparse.convert(call.pop("source"), call.pop("output"), **call)
+
+    assert "secret" not in str(caught.value)
+    assert "sec/ret" not in str(caught.value)
+
+
 @given(st.text(st.characters(codec="utf-8")))
 def test_texts_without_urls_are_left(text: str) -> None:
     """A path here, or a message, may have any of these signs."""

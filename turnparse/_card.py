@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -159,7 +159,7 @@ def _lines(path: str, run: Run) -> Iterator[str]:
     yield f"[{_plain(target.about)}](<{target.link}>)"
     yield ""
     yield from _columns(run)
-    yield from _loading(files, [config["config_name"] for config in found.get("configs", [])], run)
+    yield from _loading(files, found.get("configs", []), run)
     yield from _intended_use(run)
     yield from _outputs(files, run)
     yield from _reasons(run.counts)
@@ -201,7 +201,8 @@ def _columns(run: Run) -> Iterator[str]:
     yield ""
 
 
-def _loading(files: Sequence[CardFile], names: Sequence[str], run: Run) -> Iterator[str]:
+def _loading(files: Sequence[CardFile], configs: Sequence[Mapping[str, Any]], run: Run) -> Iterator[str]:
+    names = [config["config_name"] for config in configs]
     yield "## Loading"
     yield ""
     if not names:
@@ -215,6 +216,9 @@ def _loading(files: Sequence[CardFile], names: Sequence[str], run: Run) -> Itera
     )
     if len(names) > 1:
         yield f"A second argument names one of its parts: {', '.join(map(_code, names))}."
+        listed, all_files = _in_default(configs), sum(file.is_loadable for file in files)
+        if "default" in names and listed < all_files:
+            yield f"Without one it loads those {listed:,} of {all_files:,} files that have the same columns."
         yield ""
     left = [_code(file.path) for file in files if not file.is_loadable]
     if left:
@@ -225,7 +229,15 @@ def _loading(files: Sequence[CardFile], names: Sequence[str], run: Run) -> Itera
     if run.job.target.loading:
         yield f"A single file, here {_code(first)}, as the target's consumer loads it:"
         yield ""
-        yield from _fenced("", shown(run.job.target.loading, first))
+        yield from _fenced("", shown(run.job.target.loading, first, first))
+
+
+def _in_default(configs: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many files are loaded where no part is named."""
+    found = [
+        split["path"] for config in configs if config["config_name"] == "default" for split in config["data_files"]
+    ]
+    return sum(1 if isinstance(paths, str) else len(paths) for paths in found)
 
 
 def _intended_use(run: Run) -> Iterator[str]:

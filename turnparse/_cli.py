@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any, Final
 
@@ -39,6 +40,9 @@ CONTROL_POLICY: Final = "control-token"
 QUIET: Final = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_VERBOSITY": "error"}
 """What keeps the Hub's library from writing to standard error: bars into ours, and of each new try a URL that may be signed."""
 
+LOGGERS: Final = ("aiobotocore", "fsspec", "gcsfs", "s3fs")
+"""Who would write pages of tracebacks for what is told in a line."""
+
 RESUMABLE: Final = "no output was left half-written, and those that were finished are kept: run the same command with --resume to go on"
 """What is said to whoever stopped a conversion."""
 
@@ -54,6 +58,8 @@ def main() -> None:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _policy(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:

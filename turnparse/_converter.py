@@ -150,7 +150,11 @@ class Converter:
                 return _one_batch(self._table(batch))
             pandas = sys.modules.get("pandas")
             if pandas is not None and isinstance(batch, pandas.DataFrame):
-                return _as_frame(self._table(pa.Table.from_pandas(batch, preserve_index=False)), pandas)
+                frame = _as_frame(self._table(pa.Table.from_pandas(batch, preserve_index=False)), pandas)
+                # Where each row has its record, it keeps its name too.
+                if len(frame) == len(batch) and self._batches.job.target.second is None:
+                    frame.index = batch.index
+                return frame
             return self._table(batch)
 
     def batches(self, batches: Iterable[Any]) -> Iterator[Any]:

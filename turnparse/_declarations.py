@@ -111,5 +111,5 @@ datasets:
 
 LOAD_DATASET = """from datasets import load_dataset
 
-dataset = load_dataset("json", data_files="{file}", split="train")"""
+dataset = load_dataset("{format}", data_files="{file}", split="train")"""
 """How most trainers load an output."""

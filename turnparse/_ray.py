@@ -207,8 +207,14 @@ def _require_answer(address: str) -> None:
 
 
 def _no_cluster(address: str | None, error: Exception) -> OptionError:
-    where = f"at {escape(address)}" if address else "that can be started here"
-    return OptionError(f"expected a Ray cluster {where}, found: {reason(error)}")
+    where = f"at {escape(redacted(address).partition('?')[0])}" if address else "that can be started here"
+    # It tells of a token that it wants on standard error, and here only that it could not be reached.
+    advice = (
+        "; if it asks for a token, set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN where it is not in ~/.ray"
+        if address
+        else ""
+    )
+    return OptionError(f"expected a Ray cluster {where}, found: {reason(error)}{advice}")
 
 
 def _size(outcome: Outcome, unit: Unit) -> int:

@@ -66,6 +66,10 @@ def _told(error: Exception) -> OSError:
     what = f"{type(cause).__name__}: {cause}"
     if may_pass(cause):
         return UnreachedError(errno.EIO, f"{what} ({TRIES} times)")
+    if "Credential" in type(cause).__name__:
+        return PermissionError(
+            errno.EACCES, f"{what}; set them as the store's own tools have them, as in AWS_ACCESS_KEY_ID"
+        )
     if _is_hidden(cause):
         advice = "set HF_TOKEN, or run `hf auth login`, if it is a private one"
         return PermissionError(errno.EACCES, f"no such repository, or none that you may use; {advice}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -15,27 +15,52 @@ from turnparse._target import SideFile, Target
 from turnparse._urls import redacted
 
 PLACE: Final = re.compile(r"\{(file|stem|format)\}")
+QUOTED: Final = re.compile(rf'"{PLACE.pattern}"')
 
 PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 """Names that mean themselves in YAML, and in the commands that load an output."""
 
 
-def filled(text: str, output: str, quoted: Callable[[str], str] = str) -> str:
-    """Return *text* with what `SideFile` says of *output* in its places, *quoted*."""
+def _values(output: str) -> dict[str, str]:
+    """Return {place: what `SideFile` says of *output* there}."""
     name = file_name(output)
     ending = format_of(name)
-    values = {
+    return {
         "file": name,
         "stem": name.removesuffix(f".{ending}") if ending else name,
         "format": "json" if ending.startswith("jsonl") else ending or "json",
     }
-    return PLACE.sub(lambda place: quoted(values[place[1]]), text)
 
 
-def shown(text: str, output: str) -> str:
-    """Return *text*, of YAML or a command, with what it says of *output*: a name that is not plain in quotes."""
-    # A string of JSON is one of YAML.
-    return filled(text, output, lambda value: value if PLAIN.fullmatch(value) else json.dumps(value))
+def filled(text: str, output: str) -> str:
+    """Return *text* with what `SideFile` says of *output* in its places."""
+    values = _values(output)
+    return PLACE.sub(lambda place: values[place[1]], text)
+
+
+def shown(text: str, output: str, path: str | None = None) -> str:
+    """Return *text*, of YAML, Python or a command, with what it says of *output*: a name that is not plain in quotes.
+
+    Args:
+        text: the text.
+        output: the output.
+        path: where it is, if more is to be said of it than its name.
+    """
+    values = _values(output) | ({} if path is None else {"file": path})
+    text = QUOTED.sub(lambda place: _string(values[place[1]]), text)
+    return PLACE.sub(
+        lambda place: values[place[1]] if PLAIN.fullmatch(values[place[1]]) else _string(values[place[1]]), text
+    )
+
+
+def _string(value: str) -> str:
+    """Return *value* as a string in quotes, as JSON, YAML and Python all read it, but that JSON lacks the longer escapes."""
+    plain = value.replace("\\", r"\\").replace('"', r"\"")
+    return '"' + "".join(c if c.isprintable() else _escaped(ord(c)) for c in plain) + '"'
+
+
+def _escaped(code: int) -> str:
+    return f"\\u{code:04x}" if code < 1 << 16 else f"\\U{code:08x}"
 
 
 def side_paths(target: Target, outputs: Iterable[str], *, shared: bool) -> list[str]:

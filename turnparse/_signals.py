@@ -9,10 +9,14 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from threading import Timer
 from typing import Any, Final, NoReturn
 
 EXIT_SIGNAL: Final = 128
 """What shells add to the number of the signal that ended a command."""
+
+PATIENCE: Final = 3.0
+"""Seconds after which whoever has asked is told what is waited for, such as an upload."""
 
 MOST_ASKED: Final = 3
 """How often one asks who means it."""
@@ -33,6 +37,12 @@ class StoppedError(BaseException):
     def name(self) -> str:
         """What the signal is called, as ``SIGTERM``."""
         return signal.Signals(self.number).name
+
+
+def _tell_to_wait() -> None:
+    message = "turnparse: stopping, once what is under way is cleared away; to end at once, ask two times more\n"
+    with suppress(OSError):
+        os.write(2, message.encode())
 
 
 def _caught() -> list[int]:
@@ -68,6 +78,7 @@ def stoppable() -> Iterator[None]:
         nonlocal asked
         asked += 1
         if asked == 1:
+            patience.start()
             raise StoppedError(number)
         # A shell, or a tool that runs others, may pass on what the terminal has sent already: the second is not meant
         # to cut short the clearing away. Who goes on asking is: the next run clears away what is left.
@@ -75,10 +86,13 @@ def stoppable() -> Iterator[None]:
             for one in caught:
                 signal.signal(one, signal.SIG_DFL)
 
+    patience = Timer(PATIENCE, _tell_to_wait)
+    patience.daemon = True
     caught = _caught()
     before = {number: signal.signal(number, stop) for number in caught}
     try:
         yield
     finally:
+        patience.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import posixpath
+import re
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
 from turnparse._digests import Content
-from turnparse._errors import require_path
-from turnparse._urls import is_url, name_of
+from turnparse._errors import OptionError, escape, require_path
+from turnparse._urls import is_url, name_of, redacted
 from turnparse._whole import WholeFile, sync_folders
 from turnparse._whole import remove_orphans as remove_orphans_here
 from turnparse._whole import require_free as require_free_here
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 LOCAL_URL: Final = ("file://", "local://")
 """URLs of files that are here."""
+
+
+MISTAKEN: Final = re.compile(r"https?:/(?!/)", re.IGNORECASE)
+"""What a URL of the web begins with that lacks a slash."""
 
 
 class Opened(Protocol):
@@ -210,8 +215,13 @@ def located(value: object, name: str) -> str:
 
     Raises:
         ArgumentError: if it is neither a `str` nor a path.
+        OptionError: if it is a URL but for a slash.
     """
     path = require_path(value, name)
+    if MISTAKEN.match(path):
+        # As a path of a file here it would be shown as it is, with a password that it may hold.
+        msg = f"expected {name} to be a URL with two slashes, found {escape(redacted(path), 300)!r}"
+        raise OptionError(f"{msg}; write the second, or ./ before the name of a file")
     scheme = next((scheme for scheme in LOCAL_URL if path.startswith(scheme)), "")
     return path.removeprefix(scheme)
 

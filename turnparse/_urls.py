@@ -28,10 +28,13 @@ WEB: Final = ("http", "https")
 WHOLE_OR_NOT: Final = ("s3", "s3a", "gs", "gcs", "hf")
 """Schemes of stores in which an upload shows only when it is complete, so that it needs no temporary name."""
 
-ASKERS: Final = re.compile(r"(?<=://)[^/?#\s]*@")
+ASKERS: Final = re.compile(r"(://|\bhttps?:/)[^/?#\s]*@", re.IGNORECASE)
 QUERIES: Final = re.compile(r"(https?://[^\s?#]*)[?#]\S*", re.IGNORECASE)
 """What a URL may hold that nobody else is to see: who asks, with a password, and the query, which may be a signature. Where a
 message goes on behind it without a space, that is left out as well: quotes and brackets may be part of a signature."""
+
+PLAIN: Final = (*WHOLE_OR_NOT, "memory")
+"""Schemes in which a question mark is one, and part of a name."""
 
 MAGIC: Final = re.compile(r"[*?\[]")
 """What makes a path a pattern."""
@@ -44,13 +47,26 @@ def is_url(path: str) -> bool:
 
 def redacted(text: str) -> str:
     """Return *text*, which may be or hold URLs, without the secrets that these may hold."""
-    if "://" not in text:
+    if ":/" not in text:
         return text
-    text = ASKERS.sub("", text)
     if scheme_of(text) in WEB:
         # All of it is one URL: what is behind a space is of its query too.
-        text = re.split("[?#]", text, maxsplit=1)[0]
-    return QUERIES.sub(r"\1", text)
+        text = ASKERS.sub(r"\1", re.split("[?#]", text, maxsplit=1)[0])
+        if not _is_sound(text):
+            # A password with a slash in it looks like a port and a path.
+            return f"{scheme_of(text)}://..."
+    elif is_url(text) and scheme_of(text) not in PLAIN:
+        # Whether it has a query there nobody knows here.
+        text = text.partition("?")[0]
+    return QUERIES.sub(r"\1", ASKERS.sub(r"\1", text))
+
+
+def _is_sound(url: str) -> bool:
+    try:
+        urlsplit(url).port  # noqa: B018  # to ask for it is to read it
+    except ValueError:
+        return False
+    return True
 
 
 def scheme_of(path: str) -> str:
@@ -81,6 +97,10 @@ def file_system(path: str) -> tuple[Any, str]:
     from fsspec.core import url_to_fs
 
     scheme = scheme_of(path)
+    if scheme in WHOLE_OR_NOT and ASKERS.search(path):
+        # Nobody would take them from there, and all would tell them in their errors.
+        msg = f"expected no credentials in a URL of {scheme}://, found some; leave them out: they are looked for where its own tools have them"
+        raise OptionError(msg)
     try:
         if CHAINED.match(path):
             fs, inner = url_to_fs(path)

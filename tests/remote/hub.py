@@ -146,6 +146,8 @@ class Handler(BaseHTTPRequestHandler):
             return {"/lfs/([0-9a-f]{64})": lambda oid: self._object(oid, body)}
         if method == "POST":
             return {
+                # What the client has checked of a README.md before it sends it.
+                "/api/validate-yaml": lambda: self._json({"errors": [], "warnings": []}),
                 f"/api/datasets/{NAME}/paths-info/([^/]+)": lambda name, revision: self._infos(name, revision, body),
                 f"/api/datasets/{NAME}/preupload/([^/]+)": lambda name, revision: self._modes(name, revision, body),
                 f"/datasets/{NAME}\\.git/info/lfs/objects/batch": lambda _: self._places(body),
