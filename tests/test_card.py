@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import pickle
 import re
 import shlex
@@ -152,6 +153,31 @@ def test_what_a_command_cannot_ask_for_is_told_beside_it(tmp_path: Path) -> None
     assert "`GRAMMAR.lark` stands for the grammar `of \\x60mine\\x60\\n`" in card
     assert "The command knows the target `mine` where it is registered." in card
     assert r"[\`Mine\` \| \<b\>\*mine\*\</b\>]" in card
+
+
+@pytest.mark.parametrize(("ending", "loader"), [("jsonl.gz", "json"), ("parquet", "parquet"), ("arrow", "arrow")])
+def test_a_single_file_is_loaded_by_its_path_and_format(tmp_path: Path, ending: str, loader: str) -> None:
+    """The snippet for one file names its folder and its format, and is Python whatever the file is called."""
+    folder = tmp_path / "in" / "deep er"
+    folder.mkdir(parents=True)
+    (folder / 'a "b"\x1b.jsonl').write_bytes((SAMPLES / "pairs.jsonl").read_bytes())
+    convert(tmp_path / "in", f"{tmp_path / 'out'}/", card=True, format=ending)
+    snippet = next(line for line in card_of(tmp_path / "out").splitlines() if f'load_dataset("{loader}"' in line)
+    (call,) = [node for node in ast.walk(ast.parse(snippet)) if isinstance(node, ast.Call)]
+
+    assert {word.arg: ast.literal_eval(word.value) for word in call.keywords}[
+        "data_files"
+    ] == f'deep er/a "b"\x1b.{ending}'
+
+
+def test_files_that_are_not_in_the_default_part_are_told_of(tmp_path: Path) -> None:
+    """Where files of other columns have parts of their own, the card says that the default is not all."""
+    (tmp_path / "in").mkdir()
+    for name in ("pairs", "red_team"):
+        (tmp_path / "in" / f"{name}.jsonl").write_bytes((SAMPLES / f"{name}.jsonl").read_bytes())
+    convert(tmp_path / "in", f"{tmp_path / 'out'}/", to="messages", card=True)
+
+    assert "Without one it loads those 1 of 2 files that have the same columns." in card_of(tmp_path / "out")
 
 
 def test_what_is_nobodys_business_is_left_out() -> None:

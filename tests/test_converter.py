@@ -166,9 +166,11 @@ def test_a_frame_of_pandas_stays_one() -> None:
 
     assert isinstance(made, pandas.DataFrame)
     assert made["id"].tolist() == [*range(6)]
-    assert made["chosen"][1] == [{"role": "assistant", "content": "a"}]
-    assert made["chosen"][0] is None
+    assert made["chosen"].iloc[1] == [{"role": "assistant", "content": "a"}]
+    assert made["chosen"].iloc[0] is None
     assert made[COLUMN].isna().tolist() == [False, True, True, False, False, True]
+    assert made.index.tolist() == [*"abcdef"]
+    assert Converter("trl-unpaired", set_aside="drop")(frame[1:2]).index.tolist() == [0, 1]
 
 
 def test_whatever_speaks_arrow_becomes_a_table() -> None:

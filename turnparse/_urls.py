@@ -33,6 +33,8 @@ QUERIES: Final = re.compile(r"(https?://[^\s?#]*)[?#]\S*", re.IGNORECASE)
 """What a URL may hold that nobody else is to see: who asks, with a password, and the query, which may be a signature. Where a
 message goes on behind it without a space, that is left out as well: quotes and brackets may be part of a signature."""
 
+SCHEMES: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+
 PLAIN: Final = (*WHOLE_OR_NOT, "memory")
 """Schemes in which a question mark is one, and part of a name."""
 
@@ -55,7 +57,7 @@ def redacted(text: str) -> str:
         if not _is_sound(text):
             # A password with a slash in it looks like a port and a path.
             return f"{scheme_of(text)}://..."
-    elif is_url(text) and scheme_of(text) not in PLAIN:
+    elif is_url(text) and not any(scheme.lower() in PLAIN for scheme in SCHEMES.findall(text)):
         # Whether it has a query there nobody knows here.
         text = text.partition("?")[0]
     return QUERIES.sub(r"\1", ASKERS.sub(r"\1", text))

@@ -214,6 +214,18 @@ def test_a_private_repository_is_read_and_written_with_a_token(hub: Hub, tmp_pat
     assert not any(b"verysecret" in data for data in [*written, done.stderr.encode(), done.stdout.encode()])
 
 
+def test_a_card_is_put_beside_the_outputs(hub: Hub) -> None:
+    """A dataset card goes to the Hub with the outputs, is the same when the run is resumed, and names no secrets."""
+    hub.files |= {"Anthropic/hh-rlhf": hh_rlhf(), "me/out": {}}
+    turnparse.convert(HH, "hf://datasets/me/out/", to="trl", card=True)
+    first = hub.files["me/out"]["README.md"]
+    turnparse.convert(HH, "hf://datasets/me/out/", to="trl", card=True, resume=True)
+
+    assert hub.files["me/out"]["README.md"] == first
+    assert b"Anthropic/hh-rlhf" in first
+    assert b'license: "mit"' in first
+
+
 def test_a_repository_that_is_not_there_is_told_before_anything_is_read(hub: Hub) -> None:
     """Nothing is converted for a place that cannot take it."""
     hub.files["me/in"] = {"x.jsonl": PAIRS}
