@@ -177,6 +177,32 @@ def test_a_failed_command_is_reported() -> None:
     assert late.failure == "stopped after 0.3 s"
 
 
+UNCOUNTED = r"""
+import signal, subprocess, sys, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+burn = "import time\nwhile time.process_time() < 0.5: pass\ntime.sleep(0.3)"
+held = "import time; held = bytearray(50_000_000); time.sleep(0.5)"
+children = [subprocess.Popen([sys.executable, "-c", code], start_new_session=True) for code in (burn, held)]
+time.sleep(0.3)
+if sys.argv[1] == "wait":
+    children[0].wait()
+"""
+
+
+@pytest.mark.skipif(not measure.PROC.is_dir(), reason="seen in /proc")
+@pytest.mark.parametrize("outlived", ["wait", "leave"])
+def test_what_nobody_waits_for_is_measured(outlived: str) -> None:
+    """Time and memory of processes of which the kernel tells nobody, also if they outlive who started them, are counted."""
+    used = measure.run([sys.executable, "-c", UNCOUNTED, outlived])
+
+    assert used.failure == ""
+    assert used.cpu > 0.5
+    if outlived == "wait":
+        assert used.pss is not None
+        assert used.mapped is not None
+        assert used.pss > 50 + used.mapped > 50
+
+
 def test_what_is_asked_is_answered_where_both_ran(figures: dict[str, Any]) -> None:
     """The ratios that are asked for are those of the tables, and empty where nobody ran to compare with."""
     found = report.ratios(figures)
