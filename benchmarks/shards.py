@@ -17,10 +17,11 @@ ROWS_AT_ONCE: Final = 20_000
 """Rows of a row group."""
 
 
-def split(source: Path, folder: Path, count: int) -> None:
-    """Deal the lines of a file out to so many shards."""
+def split(source: Path, folder: Path, count: int) -> int:
+    """Deal the lines of a file out to so many shards; return how many bytes these lines have."""
     from isal import igzip
 
+    size = 0
     folder.mkdir()
     names = [folder / f"{number:03}.{LINES}" for number in range(count)]
     with ExitStack() as open_files:
@@ -28,6 +29,8 @@ def split(source: Path, folder: Path, count: int) -> None:
         lines = open_files.enter_context(igzip.open(source, "rb"))  # type: ignore[no-untyped-call]
         for file, line in zip(cycle(files), lines, strict=False):
             file.write(line)
+            size += len(line)
+    return size
 
 
 def as_tables(shards: Path, folder: Path) -> None:
@@ -41,9 +44,14 @@ def as_tables(shards: Path, folder: Path) -> None:
         pq.write_table(table, folder / f"{shard.name.partition('.')[0]}.{TABLES}", row_group_size=ROWS_AT_ONCE)
 
 
-def make(source: Path, folder: Path, count: int) -> None:
-    """Make shards of both kinds, in folders of their names, in a process of its own: the one that measures stays small."""
-    subprocess.run([sys.executable, "-m", "benchmarks.shards", str(source), str(folder), str(count)], check=True)
+def make(source: Path, folder: Path, count: int) -> int:
+    """Make shards of both kinds, in folders of their names; return how many bytes of JSON they hold.
+
+    It is done in a process of its own: the one that measures stays small.
+    """
+    folder.mkdir()
+    command = [sys.executable, "-m", "benchmarks.shards", str(source), str(folder), str(count)]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
 def linked(shards: Path, folder: Path, times: int) -> None:
@@ -56,5 +64,5 @@ def linked(shards: Path, folder: Path, times: int) -> None:
 
 if __name__ == "__main__":
     SOURCE, FOLDER, COUNT = sys.argv[1:]
-    split(Path(SOURCE), Path(FOLDER, LINES), int(COUNT))
+    print(split(Path(SOURCE), Path(FOLDER, LINES), int(COUNT)))
     as_tables(Path(FOLDER, LINES), Path(FOLDER, TABLES))
