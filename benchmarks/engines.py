@@ -67,13 +67,14 @@ def contenders() -> Iterator[Contender]:
             yield Contender(f"turnparse convert, {workers}", words, reads, writes, is_exact=True)
         if reads == LINES:
             words = (*CONVERT, "--engine", "ray")
-            yield Contender("turnparse convert --engine ray", words, reads, writes, _absent("ray"), is_exact=True)
+            yield Contender("turnparse convert --engine ray", words, reads, writes, absent("ray"), is_exact=True)
     for place, job in enumerate(JOBS):
         command = (sys.executable, "-m", "benchmarks.engine_jobs", str(place))
-        yield Contender(job.name, command, TABLES, TABLES, _absent(job.needs))
+        yield Contender(job.name, command, TABLES, TABLES, absent(job.needs))
 
 
-def _absent(needs: str) -> str:
+def absent(needs: str) -> str:
+    """Return what to say if the engine that *needs* a distribution cannot run; else an empty text."""
     if needs == "pyspark" and shutil.which("java") is None:
         return "no Java"
     return missing(needs) and "not installed: pip install '.[engines]'"
