@@ -100,6 +100,14 @@ def figures(pairs: Sequence[tuple[float, float]]) -> Record:
     }
 
 
+def save(result: Record, path: Path) -> None:
+    """Add *result* to the list that *path* holds, in place of an earlier one that compared the same."""
+    held: list[Record] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+    what = ("commit", "here", "there")
+    others = [one for one in held if [one[name] for name in what] != [result[name] for name in what]]
+    path.write_text(json.dumps([*others, result], indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.against", description=__doc__)
     parser.add_argument("files", nargs="*", metavar="FILE", help="pairs instead of the shipped sample")
@@ -108,7 +116,7 @@ def main() -> None:
     parser.add_argument("--there", nargs="?", default="", metavar="OPTIONS", help="options of the other")
     parser.add_argument("--megabytes", type=float, default=200.0, help="how much text [default: %(default)s]")
     parser.add_argument("--pairs", type=int, default=PAIRS, help="of runs, for each route [default: %(default)s]")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="a file for the figures as JSON")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="a file of JSON to add the figures to")
     given = parser.parse_args()
     made = report.facts("benchmarks.against")
     table: list[Record] = []
@@ -121,9 +129,16 @@ def main() -> None:
             print(f"against: {read} to {written}", file=sys.stderr, flush=True)
             pairs = compare(here, there, folder / f"{ONE}.{read}", written, given.pairs)
             table.append({"from": read, "to": written} | figures(pairs) | {"runs": pairs})
-    result = {"made": made, "input": source, "there": given.commit or "this", "against": table}
+    result = {
+        "made": made,
+        "input": source,
+        "commit": given.commit,
+        "here": given.here,
+        "there": given.there,
+        "against": table,
+    }
     if given.output is not None:
-        given.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        save(result, given.output)
     shown = [{what: value for what, value in row.items() if what != "runs"} for row in table]
     print(report.where(made), report.plain_table(shown), sep="\n\n")
 

@@ -46,6 +46,7 @@ class Usage:
         pss: the most memory of all of them together, each shared page once, in MB; seen ten times a second, on Linux.
         failure: the last lines it wrote to standard error, if it failed; else empty.
         mapped: how much of *pss* were pages of files, which the system may take back.
+        own: how much of *cpu* the process itself took, as it was last seen.
     """
 
     wall: float
@@ -54,6 +55,7 @@ class Usage:
     pss: float | None
     failure: str
     mapped: float | None = None
+    own: float | None = None
 
 
 def run(
@@ -73,16 +75,20 @@ def run(
             command, env={**os.environ, **OFFLINE, **(environment or {})}, stdout=subprocess.DEVNULL, stderr=errors
         )
         family, looked, ended, late = _Family(process.pid), start, 0, False
-        while not ended:
-            time.sleep(PROCESS_POLL)
-            now = time.perf_counter()
-            if pages and now - looked > PAGES_POLL:
-                family.look()
-                looked = now
-            if seconds is not None and now - start > seconds and not late:
-                late = True
-                family.kill()
-            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        try:
+            while not ended:
+                time.sleep(PROCESS_POLL)
+                now = time.perf_counter()
+                if pages and now - looked > PAGES_POLL:
+                    family.look()
+                    looked = now
+                if seconds is not None and now - start > seconds and not late:
+                    late = True
+                    family.kill()
+                ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+        except BaseException:
+            family.kill()
+            raise
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
         family.settle()
@@ -93,7 +99,7 @@ def run(
         failure = f"exit code {process.returncode}"
     cpu = max(usage.ru_utime + usage.ru_stime, family.cpu)
     rss = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e6 / 1024)
-    return Usage(wall, cpu, rss, family.pss or None, failure, family.mapped or None)
+    return Usage(wall, cpu, rss, family.pss or None, failure, family.mapped or None, family.own or None)
 
 
 class _Family:
@@ -119,6 +125,12 @@ class _Family:
     def cpu(self) -> float:
         """Seconds of CPU time of all of them."""
         return sum(self._ticks.values()) / os.sysconf("SC_CLK_TCK") if self._ticks else 0.0
+
+    @property
+    def own(self) -> float:
+        """Seconds of CPU time of the first."""
+        ticks = [ticks for (pid, _), ticks in self._ticks.items() if pid == self._first]
+        return max(ticks) / os.sysconf("SC_CLK_TCK") if ticks else 0.0
 
     def look(self) -> None:
         """Look at all that are there."""

@@ -18,6 +18,7 @@ class Costs:
     Attributes:
         by_gigabyte: CPU seconds by GB of JSON lines.
         by_shard: CPU seconds by shard, whatever is in it.
+        driver: CPU seconds by shard of these that the driver takes, which is one process.
         read: bytes read by byte of JSON lines: how well the sources are zipped.
         written: bytes written, likewise.
         entry: bytes of the manifest by output.
@@ -27,6 +28,7 @@ class Costs:
 
     by_gigabyte: float
     by_shard: float
+    driver: float
     read: float
     written: float
     entry: float
@@ -37,12 +39,13 @@ class Costs:
     def of(cls, result: Mapping[str, Any], read: str, written: str) -> Costs:
         """Return those in a saved *result* of `benchmarks.stages`, from one format to another: with a task of Ray's for each shard."""
         (route,) = [line for line in result["stages"] if (line["from"], line["to"]) == (read, written)]
-        (shard,) = [line["CPU ms a shard"] for line in result["shards"] if line["runner"] == "--engine ray"]
+        (shard,) = [line for line in result["shards"] if line["runner"] == "--engine ray"]
         largest = result["manifests"][-1]
         (memory,) = [line["peak MB"] for line in result["memory"]["by workers"] if line["workers"] == 1]
         return cls(
             by_gigabyte=sum(route["seconds"].values()) / result["json"] * KILO * MEGA,
-            by_shard=shard / KILO,
+            by_shard=shard["CPU ms a shard"] / KILO,
+            driver=shard["driver ms a shard"] / KILO,
             read=result["sizes"]["read"][read],
             written=result["sizes"]["written"][written],
             entry=largest["bytes an output"],
@@ -59,7 +62,10 @@ class Estimate:
         json: TB of JSON lines that are in what is read.
         shards: how many sources, and outputs.
         cpu: CPU hours.
-        wall: hours from start to end, each worker on a core of its own that waits for nothing; the last ones idle.
+        one: seconds that a worker takes for a shard: as much is lost with a worker that dies.
+        driver: hours that the driver takes.
+        wall: hours from start to end, each worker on a core of its own, which waits for nothing but the driver, and for the
+            last shards.
         written: TB written; as much is written to the workers' disks and read again if it goes to a store elsewhere.
         rate: GB read and written by second, by all workers together.
         memory: GB of all workers.
@@ -70,6 +76,8 @@ class Estimate:
     json: float
     shards: int
     cpu: float
+    one: float
+    driver: float
     wall: float
     written: float
     rate: float
@@ -89,13 +97,16 @@ def estimate(costs: Costs, terabytes: float, workers: int, shard: float) -> Esti
     """
     json = terabytes / costs.read
     shards = ceil(terabytes * TERA / MEGA / shard)
-    one = shard / KILO / costs.read * costs.by_gigabyte + costs.by_shard
-    wall = ceil(shards / workers) * one
+    one = shard / KILO / costs.read * costs.by_gigabyte + costs.by_shard - costs.driver
+    driver = shards * costs.driver
+    wall = max(ceil(shards / workers) * one, driver)
     written = json * costs.written
     return Estimate(
         json=json,
         shards=shards,
-        cpu=shards * one / HOUR,
+        cpu=(shards * one + driver) / HOUR,
+        one=one,
+        driver=driver / HOUR,
         wall=wall / HOUR,
         written=written,
         rate=(terabytes + written) * KILO / wall,
@@ -114,7 +125,9 @@ def rows(costs: Costs, terabytes: float, workers: int, shards: tuple[float, ...]
             {
                 "shard, MB": shard,
                 "shards": of.shards,
+                "s for one": of.one,
                 "CPU hours": of.cpu,
+                "driver, minutes": of.driver * 60,
                 "wall, minutes": of.wall * 60,
                 "TB written": of.written,
                 "GB/s moved": of.rate,

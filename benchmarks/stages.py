@@ -151,7 +151,8 @@ def _tiny(folder: Path, count: int, words: Sequence[str]) -> Record:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         usage = measure.run([*CONVERT, f"{folder}/tiny-{count}", *words, "--output", f"{name}/out/"], ENVIRONMENT)
     assert not usage.failure, usage.failure
-    return {"CPU": usage.cpu, "wall": usage.wall}
+    # Of an engine, what has no other place to be done.
+    return {"CPU": usage.cpu, "wall": usage.wall, "driver": usage.own or usage.cpu}
 
 
 def manifests(folder: Path) -> list[Record]:
