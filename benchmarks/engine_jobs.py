@@ -43,7 +43,7 @@ def ray_data(source: str, output: str) -> None:
 
     # Not where others have theirs: the path of a socket is short.
     folder = tempfile.mkdtemp(prefix="ray-")
-    ray.init(num_cpus=CORES, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
+    ray.init("local", num_cpus=CORES, include_dashboard=False, log_to_driver=False, _temp_dir=folder)
     try:
         rows = ray.data.read_parquet(source)
         rows.map_batches(Converter(), batch_format="pyarrow", batch_size=ROWS).write_parquet(output)
