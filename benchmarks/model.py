@@ -23,7 +23,7 @@ class Costs:
         written: bytes written, likewise.
         entry: bytes of the manifest by output.
         manifest: CPU seconds to write a manifest, by output.
-        worker: the most memory of a worker, in MB.
+        worker: the most memory of a worker, in MB, its share of the engine's own processes included.
     """
 
     by_gigabyte: float
@@ -36,12 +36,14 @@ class Costs:
     worker: float
 
     @classmethod
-    def of(cls, result: Mapping[str, Any], read: str, written: str) -> Costs:
-        """Return those in a saved *result* of `benchmarks.stages`, from one format to another: with a task of Ray's for each shard."""
+    def of(cls, result: Mapping[str, Any], read: str, written: str, worker: float) -> Costs:
+        """Return those in a saved *result* of `benchmarks.stages`, from one format to another: with a task of Ray's for each shard.
+
+        How much memory a *worker* takes there is another question.
+        """
         (route,) = [line for line in result["stages"] if (line["from"], line["to"]) == (read, written)]
         (shard,) = [line for line in result["shards"] if line["runner"] == "--engine ray"]
         largest = result["manifests"][-1]
-        (memory,) = [line["peak MB"] for line in result["memory"]["by workers"] if line["workers"] == 1]
         return cls(
             by_gigabyte=sum(route["seconds"].values()) / result["json"] * KILO * MEGA,
             by_shard=shard["CPU ms a shard"] / KILO,
@@ -50,7 +52,7 @@ class Costs:
             written=result["sizes"]["written"][written],
             entry=largest["bytes an output"],
             manifest=largest["to write, CPU s"] / largest["outputs"],
-            worker=memory,
+            worker=worker,
         )
 
 

@@ -41,9 +41,9 @@ def facts(module: str, packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
 
 
 def where(made: Mapping[str, Any]) -> str:
-    """Return the lines that say what `facts` has found."""
+    """Return the lines that say what `facts` has found; where it was written is nobody's concern."""
     machine, versions = made["machine"], made["versions"]
-    return f"""Command: `{made["command"]}`; {made["date"]}; commit {made["commit"]}.
+    return f"""Command: `{made["command"].split(" --output")[0]}`; {made["date"]}; commit {made["commit"]}.
 Machine: {machine["processor"]}, {machine["cpus"]} CPUs, {machine["memory"]}, {machine["system"]}; load {machine["load"]} at the start.
 Versions: {", ".join(f"{name} {number}" for name, number in versions.items())}."""
 

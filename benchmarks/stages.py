@@ -39,11 +39,17 @@ SETS_ASIDE: Final = "axolotl-chatml-icr"
 CHUNKS: Final = (1, 4, 16, 64)
 """MiB read at a time; 4 as always."""
 
+BATCHES: Final = (100, 1000, 10_000, 100_000)
+"""Rows of a batch of Arrow."""
+
 ROW_MEGABYTES: Final = (1, 10, 100)
 WORKERS: Final = (1, 2, 4, 8)
 SHARDS: Final = 16
 TINY: Final = (200, 1000)
 """Shards of one row each: what more of them take is what a shard takes."""
+
+TAKEN: Final = ("CPU", "wall", "driver")
+"""Of a run with an engine, what the process takes that gives the others what to do is the driver's."""
 
 OUTPUTS: Final = (10_000, 100_000)
 
@@ -123,6 +129,13 @@ def memory(folder: Path) -> dict[str, list[Record]]:
     return {"by chunk": by_chunk, "by row": by_row, "by workers": by_workers}
 
 
+def by_batch(folder: Path, rounds: int) -> list[Record]:
+    """Return what a call of `turnparse.Converter` takes, by the rows of a batch: the least of so many rounds."""
+    _say("batches")
+    runs = [[answer("batches", f"{folder}/pairs.arrow", rows) for rows in BATCHES] for _ in range(rounds)]
+    return [min(found, key=lambda one: one["CPU s by GB"]) for found in zip(*runs, strict=True)]
+
+
 def by_shard(folder: Path, rounds: int) -> list[Record]:
     """Return what a shard takes besides its rows: what many of one row each take, less what fewer do, by the shard."""
     for count in TINY:
@@ -140,9 +153,9 @@ def by_shard(folder: Path, rounds: int) -> list[Record]:
         if "ray" in words and absent("ray"):
             continue
         runs = {count: [_tiny(folder, count, words) for _ in range(rounds)] for count in TINY}
-        few, many = ({what: median(run[what] for run in runs[count]) for what in ("CPU", "wall")} for count in TINY)
-        rate = {f"{what} ms a shard": (many[what] - few[what]) / (TINY[1] - TINY[0]) * 1000 for what in few}
-        found.append({"runner": name} | rate)
+        few, many = ({what: median(run[what] for run in runs[count]) for what in TAKEN} for count in TINY)
+        rates = {f"{what} ms a shard": (many[what] - few[what]) / (TINY[1] - TINY[0]) * 1000 for what in TAKEN}
+        found.append({"runner": name} | rates)
     return found
 
 
@@ -151,8 +164,7 @@ def _tiny(folder: Path, count: int, words: Sequence[str]) -> Record:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         usage = measure.run([*CONVERT, f"{folder}/tiny-{count}", *words, "--output", f"{name}/out/"], ENVIRONMENT)
     assert not usage.failure, usage.failure
-    # Of an engine, what has no other place to be done.
-    return {"CPU": usage.cpu, "wall": usage.wall, "driver": usage.own or usage.cpu}
+    return dict(zip(TAKEN, (usage.cpu, usage.wall, usage.own or usage.cpu), strict=True))
 
 
 def manifests(folder: Path) -> list[Record]:
@@ -185,6 +197,7 @@ def tables(result: Mapping[str, Any]) -> Iterator[str]:
     yield report.plain_table(by_gigabyte(result))
     for rows in result["memory"].values():
         yield report.plain_table(rows)
+    yield report.plain_table(result["batches"])
     yield report.plain_table(result["shards"])
     yield report.plain_table(result["manifests"])
 
@@ -223,6 +236,7 @@ def main() -> None:
             "set aside": set_aside(folder),
             "sizes": sizes(given.files or [str(SAMPLE)], folder),
             "memory": memory(folder),
+            "batches": by_batch(folder, given.rounds),
             "shards": by_shard(folder, given.rounds),
             "manifests": manifests(folder),
         }

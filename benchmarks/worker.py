@@ -52,6 +52,23 @@ def long_rows(size: int, count: int, path: str) -> dict[str, Any]:
     return {"row, MB": len(line) / 1e6}
 
 
+def batches(table: str, rows: int) -> dict[str, Any]:
+    """Return the CPU time of `turnparse.Converter` on a table in memory, by GB of its texts, in batches of so many rows."""
+    import pyarrow as pa
+
+    from turnparse import Converter
+
+    with pa.OSFile(table) as file:
+        whole = pa.ipc.open_file(file).read_all().combine_chunks()
+    converter = Converter()
+    converter(whole.slice(0, 1))
+    given = whole.to_batches(max_chunksize=rows)
+    start = time.process_time()
+    for batch in given:
+        converter(batch)
+    return {"rows": rows, "CPU s by GB": (time.process_time() - start) / whole.nbytes * 1e9}
+
+
 def manifest(source: str, outputs: int) -> dict[str, Any]:
     """Return what the manifest of so many outputs takes, each like that of *source*: bytes, and CPU seconds to write and to read it."""
     from turnparse import convert
@@ -69,6 +86,8 @@ def manifest(source: str, outputs: int) -> dict[str, Any]:
             Path(folder, name).touch()
             os.truncate(f"{folder}/{name}", size)
         path.write_text(json.dumps({KEY: entries}))
+        del entries
+        before = measure.forget_peak()
         start = time.process_time()
         found = Manifest(str(path), entry["options"], replace=False)
         read = time.process_time()
@@ -82,6 +101,7 @@ def manifest(source: str, outputs: int) -> dict[str, Any]:
         "bytes an output": size / outputs,
         "to write, CPU s": written - read,
         "to read, CPU s": read - start,
+        "MB held": measure.peak() - before,
     }
 
 
@@ -89,6 +109,7 @@ QUESTIONS: Final[dict[str, Callable[..., dict[str, Any]]]] = {
     "stages": measured,
     "memory": memory,
     "long rows": long_rows,
+    "batches": batches,
     "manifest": manifest,
 }
 

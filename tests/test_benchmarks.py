@@ -427,6 +427,8 @@ def test_questions_of_workers(pairs: Path, tmp_path: Path) -> None:
     assert 0.2 < made["row, MB"] < 0.8
     assert worker.answer("memory", path, 1)["peak MB"] > 50
     assert worker.answer("memory", source, 2, 1 << 16)["peak MB"] > 50
+    batches = [worker.answer("batches", str(pairs / "pairs.arrow"), rows) for rows in (10, 300)]
+    assert batches[0]["CPU s by GB"] > batches[1]["CPU s by GB"] > 0
     few, many = (worker.manifest(source, outputs) for outputs in (2, 20))
     assert many["MB"] == pytest.approx(10 * few["MB"], rel=0.1)
     assert few["bytes an output"] > 500
