@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import subprocess
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,11 +50,7 @@ def make_input(folder: Path, paths: list[str], rows: int | None, megabytes: floa
 
 def main() -> None:
     given = options()
-    made = report.facts() | {
-        "command": shlex.join(["python", "-m", "benchmarks", *sys.argv[1:]]),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "rounds": given.rounds,
-    }
+    made = report.facts("benchmarks") | {"rounds": given.rounds}
     with tempfile.TemporaryDirectory(prefix="turnparse-benchmark-") as name:
         folder = Path(name)
         rows = None if given.megabytes else given.rows or ROWS

@@ -17,6 +17,9 @@ from turnparse import Pair, parse, parse_pair, read
 FILES_VARIABLE = "TURNPARSE_BENCHMARK_FILES"
 """Paths of preference files, separated as in PATH, to measure instead of the sample."""
 
+SAMPLE: Final = files("turnparse") / "samples" / "pairs.jsonl"
+"""The shipped sample."""
+
 ODD_SHARE: Final = 0.008
 """The share of odd rows that is drawn: 36 of the 4,666 rows of the two published test files are odd."""
 
@@ -54,8 +57,7 @@ def read_pairs(paths: Sequence[str | os.PathLike[str]]) -> list[tuple[str, str]]
 def sample_pairs() -> list[tuple[str, str]]:
     """Return (chosen, rejected) of every pair of the user's files, or of the shipped sample."""
     given = os.environ.get(FILES_VARIABLE)
-    sample = files("turnparse") / "samples" / "pairs.jsonl"
-    return read_pairs(given.split(os.pathsep) if given else [str(sample)])
+    return read_pairs(given.split(os.pathsep) if given else [str(SAMPLE)])
 
 
 def unique_pairs(count: int, pairs: Sequence[tuple[str, str]] | None = None) -> Iterator[tuple[str, str]]:

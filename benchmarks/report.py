@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,11 +23,11 @@ Rounds = Mapping[str, Sequence[Mapping[str, Any]]]
 Line = dict[str, Any]
 
 
-def facts() -> dict[str, Any]:
-    """Return what was measured where: commit, versions, machine."""
+def facts(module: str, packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
+    """Return what was measured where: commit, the versions of *packages*, machine, the command, which runs *module*, and when."""
     return {
         "commit": _said("git", "describe", "--always", "--dirty", "--abbrev=12"),
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
         "machine": {
             "system": platform.platform(),
             "processor": _field("/proc/cpuinfo", "model name") or platform.processor(),
@@ -33,7 +35,17 @@ def facts() -> dict[str, Any]:
             "memory": _field("/proc/meminfo", "MemTotal"),
             "load": _load(),
         },
+        "command": shlex.join(["python", "-m", module, *sys.argv[1:]]),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def where(made: Mapping[str, Any]) -> str:
+    """Return the lines that say what `facts` has found; where it was written is nobody's concern."""
+    machine, versions = made["machine"], made["versions"]
+    return f"""Command: `{made["command"].split(" --output")[0]}`; {made["date"]}; commit {made["commit"]}.
+Machine: {machine["processor"]}, {machine["cpus"]} CPUs, {machine["memory"]}, {machine["system"]}; load {machine["load"]} at the start.
+Versions: {", ".join(f"{name} {number}" for name, number in versions.items())}."""
 
 
 def _said(*command: str) -> str:
@@ -162,12 +174,9 @@ def ratios(result: Mapping[str, Any]) -> dict[str, float | None]:
 def markdown(result: Mapping[str, Any]) -> str:
     """Return the whole report."""
     made, given = result["made"], result["input"]
-    machine, versions = made["machine"], made["versions"]
     text = f"""# Benchmark
 
-Command: `{made["command"]}`; {made["date"]}; commit {made["commit"]}.
-Machine: {machine["processor"]}, {machine["cpus"]} CPUs, {machine["memory"]}, {machine["system"]}; load {machine["load"]} at the start.
-Versions: {", ".join(f"{name} {number}" for name, number in versions.items())}.
+{where(made)}
 
 Input: {given["rows"]:,} pairs, {given["bytes"] / 1e6:,.1f} MB of text ({given["bytes_per_transcript"]:,} bytes a transcript),
 made of {given["made_of"]}; every row is made unique by a number; odd rows: {given["odd_rows"]}.

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
-from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import hostile, measure
 from benchmarks.files import OPTIONS, digest
 from benchmarks.memory import one_round
+from benchmarks.shards import split
 
 SHARDS: Final = 16
 MEGABYTES: Final = 200.0
@@ -90,7 +89,7 @@ def workers(make_input: MakeInput, megabytes: float) -> list[Made]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_input(folder, None, megabytes)
-        split(folder / "pairs.jsonl.gz", folder / "shards")
+        split(folder / "pairs.jsonl.gz", folder / "shards", SHARDS)
         runs: dict[int, list[Made]] = {1: [], 2: []}
         for _ in range(3):
             for count, found in runs.items():
@@ -110,16 +109,3 @@ def _folder_run(shards: Path, folder: Path, count: int) -> Made:
         same = digest(*files)
     figures = {"wall s": usage.wall, "CPU s": usage.cpu, "max RSS MB": usage.rss, "PSS MB": usage.pss}
     return {"workers": count} | figures | {"files": len(files), "sha256": same[:12]}
-
-
-def split(source: Path, folder: Path) -> None:
-    """Deal the lines of a file out to shards."""
-    from isal import igzip
-
-    folder.mkdir()
-    names = [folder / f"{number:02}.jsonl.gz" for number in range(SHARDS)]
-    with ExitStack() as open_files:
-        files = [open_files.enter_context(igzip.open(name, "wb", compresslevel=2)) for name in names]  # type: ignore[no-untyped-call]
-        lines = open_files.enter_context(igzip.open(source, "rb"))  # type: ignore[no-untyped-call]
-        for file, line in zip(cycle(files), lines, strict=False):
-            file.write(line)

@@ -5,6 +5,8 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -12,9 +14,30 @@ from xml.etree import ElementTree as ET
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import turnparse
-from benchmarks import baselines, contenders, files, hostile, inputs, measure, memory, reference, report, scale
+from benchmarks import (
+    against,
+    baselines,
+    contenders,
+    engines,
+    files,
+    hostile,
+    inputs,
+    measure,
+    memory,
+    model,
+    reference,
+    report,
+    same_rows,
+    scale,
+    shards,
+    stage_clock,
+    stages,
+    worker,
+)
 
 ROOT = Path(__file__).parents[1]
 ROWS = 300
@@ -177,6 +200,32 @@ def test_a_failed_command_is_reported() -> None:
     assert late.failure == "stopped after 0.3 s"
 
 
+UNCOUNTED = r"""
+import signal, subprocess, sys, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+burn = "import time\nwhile time.process_time() < 0.5: pass\ntime.sleep(0.3)"
+held = "import time; held = bytearray(50_000_000); time.sleep(0.5)"
+children = [subprocess.Popen([sys.executable, "-c", code], start_new_session=True) for code in (burn, held)]
+time.sleep(0.3)
+if sys.argv[1] == "wait":
+    children[0].wait()
+"""
+
+
+@pytest.mark.skipif(not measure.PROC.is_dir(), reason="seen in /proc")
+@pytest.mark.parametrize("outlived", ["wait", "leave"])
+def test_what_nobody_waits_for_is_measured(outlived: str) -> None:
+    """Time and memory of processes of which the kernel tells nobody, also if they outlive who started them, are counted."""
+    used = measure.run([sys.executable, "-c", UNCOUNTED, outlived])
+
+    assert used.failure == ""
+    assert used.cpu > 0.5
+    if outlived == "wait":
+        assert used.pss is not None
+        assert used.mapped is not None
+        assert used.pss > 50 + used.mapped > 50
+
+
 def test_what_is_asked_is_answered_where_both_ran(figures: dict[str, Any]) -> None:
     """The ratios that are asked for are those of the tables, and empty where nobody ran to compare with."""
     found = report.ratios(figures)
@@ -211,6 +260,228 @@ def test_scale_asks_every_question() -> None:
     assert all(set(row) & {"wall s", "failure", "ns/byte", "right"} for rows in found.values() for row in rows)
     for title, rows in found.items():
         assert report.plain_table(rows).count("\n") == len(rows) + 2, title
+
+
+def test_shards_hold_all_lines(pairs: Path, tmp_path: Path) -> None:
+    """Dealt out to shards of either kind, and linked under more names, all rows are there, as often as there are names."""
+    lines = gzip.decompress((pairs / "pairs.jsonl.gz").read_bytes()).splitlines(keepends=True)
+    size = shards.make(pairs / "pairs.jsonl.gz", tmp_path / "made", 7)
+    shards.linked(tmp_path / "made" / shards.LINES, tmp_path / "linked", 3)
+    dealt = [gzip.decompress(path.read_bytes()) for path in sorted((tmp_path / "linked").iterdir())]
+    tables = [pq.read_table(path) for path in (tmp_path / "made" / shards.TABLES).iterdir()]
+
+    assert size == sum(map(len, lines))
+    assert len(dealt) == 21
+    assert sorted(b"".join(dealt).splitlines(keepends=True)) == sorted(lines * 3)
+    assert sorted(row["chosen"] for table in tables for row in table.to_pylist()) == sorted(
+        json.loads(line)["chosen"] for line in lines
+    )
+
+
+MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+
+
+def parts(*rows: str) -> pa.Table:
+    """Return a table with a question and two answers for each of *rows*."""
+    made = [
+        [[{"role": role, "content": f"{role[0]} {row}"}] for row in rows] for role in ("user", "assistant", "system")
+    ]
+    return pa.table([pa.array(column, MESSAGES) for column in made], list(baselines.PARTS))
+
+
+def test_the_same_rows_are_known_in_any_order_format_and_division(tmp_path: Path) -> None:
+    """One digest tells rows that are the same from ones of which one is lost, there twice, or another."""
+
+    def digest(name: str, *tables: pa.Table) -> dict[str, Any]:
+        (tmp_path / name).mkdir()
+        for number, table in enumerate(tables):
+            pq.write_table(table, tmp_path / name / f"{number}.parquet")
+        return same_rows.of_files(tmp_path / name)
+
+    whole = digest("whole", parts("a", "b", "c", "c"))
+    (tmp_path / "lines").mkdir()
+    rows = parts("c", "a", "b", "c").to_pylist()
+    (tmp_path / "lines" / "x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "lines" / "x.jsonl.set-aside.jsonl").write_text("{}\n")
+    reasons = pa.array([None, {"codes": ["empty"]}], pa.struct([("codes", pa.list_(pa.string()))]))
+
+    assert whole["rows"] == 4
+    assert digest("parts", parts("c", "b"), parts("c", "a")) == whole
+    assert same_rows.of_files(tmp_path / "lines") == whole | {"set aside": 1}
+    column = digest("column", parts("a", "b", "c"), parts("c", "z").append_column("set_aside", reasons))
+    assert column == whole | {"set aside": 1}
+    for name, others in {"lost": "abc", "twice": "abbc", "other": "abcd"}.items():
+        assert digest(name, parts(*others))["digest"] != whole["digest"]
+
+
+def test_engines_are_held_against_the_local_runner(pairs: Path, tmp_path: Path) -> None:
+    """Local runs make the same bytes with one worker and two; one that loses a row is told, and has no word in the table."""
+    shards.make(pairs / "pairs.jsonl.gz", tmp_path / engines.SMALL, 3)
+    local = [one for one in engines.contenders() if one.name.endswith(("1 worker", "2 workers"))]
+    thief = engines.Contender(
+        "thief", (sys.executable, "-c", THIEF), reads=shards.TABLES, writes=shards.TABLES, is_exact=False
+    )
+    measured = engines.Measured(tmp_path, {one: {} for one in (*local, thief)})
+    measured.round(engines.SMALL)
+    lines = {(one["contender"], one["writes"], one["reads"]): one["small"] for one in engines.lines(measured.runs)}
+
+    assert len(local) == 6
+    assert [line["same"] for line in lines.values()] == [True] * 6 + [False]
+    assert all(line["rows"] + line["set aside"] == ROWS for (name, *_), line in lines.items() if name != "thief")
+    assert all(line["cpu"] > 0 and line["pss"] > 0 for line in lines.values())
+    sizes = {engines.SMALL: {"label": "300 rows"}}
+    table = engines.table({"engines": engines.lines(measured.runs), "sizes": sizes}).splitlines()
+    assert [row.split(" | ")[-1] for row in table[2:8]] == ["the same |"] * 6
+    assert "OTHERS" in table[8]
+
+
+THIEF = """
+import sys, pyarrow.parquet as pq, turnparse, pathlib
+table = pq.read_table(sys.argv[1])
+pathlib.Path(sys.argv[2]).mkdir()
+pq.write_table(turnparse.Converter()(table.slice(1)), f"{sys.argv[2]}/x.parquet")
+"""
+
+
+def test_medians_of_runs() -> None:
+    """Of several runs the table has the median of the times and the most of the memory, and a failure if one failed."""
+    same = {"rows": 1, "set aside": 0, "digest": "d", "bytes": "b", "files": 1, "same": True}
+    runs = [same | {"cpu": cpu, "wall": 2 * cpu, "pss": 10 - cpu, "mapped": cpu} for cpu in (3.0, 1.0, 2.0)]
+    one = engines.Contender("one", (), "jsonl.gz", "jsonl")
+    (line,) = engines.lines({one: {"small": runs, "large": [runs[0], {"failure": "it fell", "same": False}]}})
+
+    found = line["small"]
+    assert (found["cpu"], found["wall"], found["pss"], found["mapped"], found["same"]) == (2, 4, 9, 1, True)
+    assert line["large"] == {"failure": "it fell"}
+
+
+@given(st.lists(st.tuples(st.sampled_from(["begin", "end", "work"]), st.integers(0, 9))))
+def test_stages_add_up(steps: list[tuple[str, int]]) -> None:
+    """Whatever begins inside what, every moment is that of one stage: the innermost."""
+    time, open_stages = [0.0], [stage_clock.REST]
+    clock = stage_clock.Clock(lambda: time[0])
+    expected = dict.fromkeys(stage_clock.STAGES, 0.0)
+    with ExitStack() as stack:
+        stages_open: list[ExitStack] = []
+        for step, number in steps:
+            if step == "begin":
+                stages_open.append(stack.enter_context(ExitStack()))
+                open_stages.append(stage_clock.STAGES[number])
+                stages_open[-1].enter_context(clock.stage(open_stages[-1]))
+            elif step == "end" and stages_open:
+                stages_open.pop().close()
+                open_stages.pop()
+            elif step == "work":
+                time[0] += number
+                expected[open_stages[-1]] += number
+
+    assert clock.seconds() == expected
+
+
+def test_what_draws_is_not_counted_to_what_is_drawn() -> None:
+    """Time that goes by while an item is used is not that of the stage that gives the next one."""
+    time = [0.0]
+    clock = stage_clock.Clock(lambda: time[0])
+
+    def items() -> Iterator[int]:
+        for number in range(3):
+            time[0] += 1
+            yield number
+        time[0] += 1
+
+    for _ in clock.drawn(stage_clock.UNZIP, items()):
+        time[0] += 10
+
+    seconds = clock.seconds()
+    assert (seconds[stage_clock.UNZIP], seconds[stage_clock.REST]) == (4, 30)
+
+
+@pytest.mark.parametrize("written", ["jsonl", "jsonl.gz", "parquet"])
+def test_every_stage_is_seen(pairs: Path, tmp_path: Path, written: str) -> None:
+    """The doors are where the clock looks for them: a conversion has time in every stage that it goes through, and writes what it writes."""
+    source = pairs / "pairs.jsonl.gz"
+    found = worker.answer("stages", str(source), str(tmp_path / f"out.{written}"), {})
+    turnparse.convert(source, tmp_path / f"plain.{written}", workers=1)
+
+    assert [stage for stage in stage_clock.STAGES if found["seconds"][stage] <= 0] == []
+    assert (tmp_path / f"out.{written}").read_bytes() == (tmp_path / f"plain.{written}").read_bytes()
+    assert (found["rows"], found["in"]) == (ROWS, source.stat().st_size)
+    assert found["out"] == (tmp_path / f"plain.{written}").stat().st_size
+
+
+def test_an_upload_is_written_here_first(pairs: Path) -> None:
+    """What goes elsewhere is written once here, and read again from here."""
+    found = worker.answer("stages", str(pairs / "pairs.jsonl.gz"), stages.STORE, {})
+
+    if "wchar" in found:
+        assert found["out"] <= found["wchar"] < 1.5 * found["out"]
+        assert found["in"] + found["out"] <= found["rchar"] < found["in"] + 1.5 * found["out"]
+
+
+def test_questions_of_workers(pairs: Path, tmp_path: Path) -> None:
+    """Long rows are about as long as is asked for; memory and manifests have figures."""
+    path = str(tmp_path / "long.jsonl")
+    made = worker.long_rows(400_000, 3, path)
+    source = str(pairs / "pairs.jsonl.gz")
+
+    assert 0.2 < made["row, MB"] < 0.8
+    assert worker.answer("memory", path, 1)["peak MB"] > 50
+    assert worker.answer("memory", source, 2, 1 << 16)["peak MB"] > 50
+    batches = [worker.answer("batches", str(pairs / "pairs.arrow"), rows) for rows in (10, 300)]
+    assert batches[0]["CPU s by GB"] > batches[1]["CPU s by GB"] > 0
+    few, many = (worker.manifest(source, outputs) for outputs in (2, 20))
+    assert many["MB"] == pytest.approx(10 * few["MB"], rel=0.1)
+    assert few["bytes an output"] > 500
+
+
+def test_estimate() -> None:
+    """Ten TB that unzip to forty, at 9 s a GB, are 100 CPU hours; on a thousand workers, forty shards each, six minutes."""
+    costs = model.Costs(
+        by_gigabyte=9, by_shard=0.002, driver=0.002, read=0.25, written=0.5, entry=2000, manifest=1e-4, worker=200
+    )
+    found = model.estimate(costs, terabytes=10, workers=1000, shard=250)
+
+    assert (found.json, found.shards, found.written) == (40, 40_000, 20)
+    assert found.one == pytest.approx(9)
+    assert found.wall == pytest.approx(0.1)
+    assert found.driver == pytest.approx(80 / 3600)
+    assert found.cpu == pytest.approx(100 + 80 / 3600)
+    assert found.rate == pytest.approx(30_000 / 360)
+    assert (found.memory, found.manifest, found.save) == (200, 80, 4)
+
+
+def test_estimate_of_few_shards_and_of_many() -> None:
+    """Fewer shards than workers leave workers idle; each shard has a cost of its own, and of many the driver is the last to end."""
+    costs = model.Costs(
+        by_gigabyte=9, by_shard=0.01, driver=0.002, read=0.25, written=0.5, entry=2000, manifest=1e-4, worker=200
+    )
+    few, many = (model.estimate(costs, terabytes=1, workers=1000, shard=shard) for shard in (10_000, 1))
+
+    assert few.shards == 100
+    assert few.wall == pytest.approx((10 / 0.25 * 9 + 0.008) / 3600)
+    assert many.cpu == pytest.approx((4000 * 9 + 1_000_000 * 0.01) / 3600)
+    assert many.wall == many.driver == pytest.approx(2000 / 3600)
+
+
+def test_ratios_are_those_of_pairs() -> None:
+    """A machine that is twice as slow in one pair changes no ratio."""
+    found = against.figures([(1.1, 1.0), (2.2, 2.0), (1.2, 1.0)])
+
+    assert found["here by there"] == pytest.approx(1.1)
+    assert (found["least"], found["most"]) == (pytest.approx(1.1), 1.2)
+
+
+def test_the_other_side_is_another(tmp_path: Path) -> None:
+    """Each side runs the turnparse of its own checkout, wherever it is started; another's is noticed."""
+    (tmp_path / "turnparse").mkdir()
+    (tmp_path / "turnparse" / "__init__.py").touch()
+    against.Side(tmp_path).require_own()
+    against.Side(report.ROOT).require_own()
+
+    (tmp_path / "turnparse" / "__init__.py").unlink()
+    (tmp_path / "turnparse").rmdir()
+    with pytest.raises((AssertionError, subprocess.CalledProcessError)):
+        against.Side(tmp_path).require_own()
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:

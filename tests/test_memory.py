@@ -63,12 +63,21 @@ def test_memory_is_bounded_with_several_workers(tmp_path: Path, sources: tuple[P
     assert _peak(sources[1], tmp_path / f"out.{ending}", 2) < 500_000_000
 
 
-def test_an_enormous_row_takes_a_few_times_its_size(tmp_path: Path) -> None:
-    """A row of tens of megabytes takes at most eight times its size, beside what any conversion takes."""
+@pytest.mark.parametrize(
+    ("words", "count", "times"),
+    [
+        ("é word 😀 ", 3_000_000, 8),
+        ("\n\nHuman: " + "word " * 120 + "\n\nAssistant: " + "é word " * 90, 50_000, 13),
+        ("\n\nHuman:\n\nAssistant:", 1_400_000, 40),
+    ],
+    ids=["one-turn", "many-turns", "empty-turns"],
+)
+def test_an_enormous_row_takes_a_few_times_its_size(tmp_path: Path, words: str, count: int, times: int) -> None:
+    """A row of tens of megabytes takes at most so many times its size, beside what any conversion takes: more if it is more turns."""
     base = _peak(_written(tmp_path / "small.jsonl", 10, "word"), tmp_path / "out.jsonl", 2)
-    source = _written(tmp_path / "large.jsonl", 3, "é word 😀 " * 3_000_000)
+    source = _written(tmp_path / "large.jsonl", 3, words * count)
     size = source.stat().st_size // 3
     peak = _peak(source, tmp_path / "out.jsonl", 2)
 
     assert size > 60_000_000
-    assert peak - base < 8 * size
+    assert times / 2 * size < peak - base < times * size

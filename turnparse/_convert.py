@@ -123,7 +123,8 @@ def convert(
             Hub: what the rows are and what they are meant for, how they were made, and the counts. One that is there is
             written over, with *force* or *resume*, only if it is a card as it was written; anybody's own never is.
         max_row_bytes: how many bytes a row may have, 256 MiB if not named: a longer one is set aside, with its beginning. While it is
-            converted a row takes up to eight times its size. Of a table it is Arrow's bytes that count.
+            converted a row takes up to eight times its size, up to thirteen if it is many turns, and forty if all are empty. Of a
+            table it is Arrow's bytes that count.
         max_expansion: how many times its own bytes a compressed file may unzip to, 1,000 if not named; what would come after
             is not read. The first 64 MiB are free.
         on_bytes: called with the number of bytes read, as they are read; never by two threads at once.

@@ -9,8 +9,8 @@ import attrs
 from turnparse._errors import ArgumentError, OptionError
 
 MAX_ROW_BYTES: Final = 1 << 28
-"""A row takes up to eight times its size while it is converted (tests/test_memory.py), so one of 256 MiB takes 2 GiB. It is
-some forty million words: no model reads so many."""
+"""A row takes up to eight times its size while it is converted, up to thirteen if it is many turns, forty if all are empty
+(tests/test_memory.py): one of 256 MiB takes 2 GiB, 3 or 10. It is some forty million words: no model reads so many."""
 
 KEPT: Final = 1 << 16
 """Bytes that are kept of a row that is too long."""

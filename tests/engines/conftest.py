@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engines import loopback
+from benchmarks.loopback import RAY, SPARK
 
 # Its checks are to say what differs.
 pytest.register_assert_rewrite("engines.rows")
@@ -40,7 +40,7 @@ def environment() -> Iterator[pytest.MonkeyPatch]:
 def ray(environment: pytest.MonkeyPatch) -> Iterator[Any]:
     """Return Ray, started on two cores, and out of reach for other machines."""
     assert "ray" not in sys.modules, "Ray is imported already: it takes no notice of its environment any more"
-    for name, value in loopback.RAY.items():
+    for name, value in RAY.items():
         environment.setenv(name, value)
     # Else it writes one of its own into the home folder.
     environment.setenv("RAY_AUTH_TOKEN", secrets.token_hex())
@@ -62,7 +62,7 @@ def spark(environment: pytest.MonkeyPatch) -> Iterator[Any]:
     sql: Any = pytest.importorskip("pyspark.sql")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java")
-    for name, value in (loopback.SPARK | {"PYSPARK_PYTHON": sys.executable}).items():
+    for name, value in (SPARK | {"PYSPARK_PYTHON": sys.executable}).items():
         environment.setenv(name, value)
     session = sql.SparkSession.builder.master("local[2,4]").appName("turnparse").getOrCreate()
     session.sparkContext.setLogLevel("OFF")

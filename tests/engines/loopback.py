@@ -1,4 +1,4 @@
-"""Engines that other machines cannot reach: how they are started in tests, and what listens where."""
+"""Whether other machines can reach an engine: what listens where."""
 
 from __future__ import annotations
 
@@ -8,26 +8,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
-
-from turnparse._ray import HERE
-
-RAY: Final = HERE
-"""The environment in which Ray keeps to the loopback interface; to be set before it is imported."""
-
-SPARK_SETTINGS: Final = {
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
-    "spark.ui.enabled": "false",
-    "spark.sql.shuffle.partitions": "2",
-}
-"""The settings with which Spark keeps to it."""
-
-SPARK: Final = {
-    "SPARK_LOCAL_IP": "127.0.0.1",
-    "PYSPARK_SUBMIT_ARGS": " ".join(f"--conf {key}={value}" for key, value in SPARK_SETTINGS.items())
-    + " pyspark-shell",
-}
-"""The environment in which Spark does so whatever starts it."""
 
 LISTEN: Final = "0A"
 """The state of a socket that waits for others, as /proc/net/tcp has it."""

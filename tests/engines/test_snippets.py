@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from engines.loopback import RAY, SPARK
+from benchmarks.loopback import RAY, SPARK
 from engines.rows import SAMPLES, Local
 from fences import ENGINES, FENCES
 
