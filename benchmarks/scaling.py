@@ -68,10 +68,8 @@ def _facts(result: Result) -> Iterator[str]:
     largest = result["manifests"][-1]
     yield (
         f"An output is {largest['bytes an output']:,.0f} bytes of the manifest: of {largest['outputs']:,} it has {largest['MB']:,.0f} MB, and takes "
-        f"{largest['to write, CPU s']:.1f} s to write, {largest['to read, CPU s']:.1f} s to read and {largest['MB held']:,.0f} MB to hold"
+        f"{largest['to write, CPU s']:.1f} s to write and {largest['to read, CPU s']:.1f} s to read"
     )
-    batches = (f"{row['CPU s by GB']:.1f} s with {row['rows']:,}" for row in result["batches"])
-    yield f"A call of `turnparse.Converter` on Arrow, by the rows of a batch: {', '.join(batches)} of CPU by GB"
     read, written = result["sizes"]["read"], result["sizes"]["written"]
     yield (
         f"A byte of JSON lines is {read[LINES]:.2f} bytes of {LINES}, and becomes "

@@ -72,9 +72,10 @@ class Clock:
 
 def watch(clock: Clock) -> None:
     """Put *clock* at the doors between the stages, for the rest of this process. With one worker all is one thread."""
-    from turnparse import _batches, _digests, _remote_files, _sinks, _sources, _streams, _unit, _whole
+    from turnparse import _batches, _digests, _pieces, _remote_files, _sinks, _sources, _streams, _unit, _whole
 
     unit: Any = _unit
+    pieces: Any = _pieces
     for owner, door, stage in (
         (_streams.Watched, "read", READ),
         (_digests.Digest, "add", DIGESTS),
@@ -91,7 +92,7 @@ def watch(clock: Clock) -> None:
         (_remote_files.Upload, "place", FILE),
     ):
         setattr(owner, door, clock.timed(stage, getattr(owner, door)))
-    entries, read_batches, open_source = unit.entries, unit.read_batches, unit.open_source
+    entries, read_batches, open_source = unit.entries, pieces.read_batches, unit.open_source
 
     @contextmanager
     def opened(*given: Any, **named: Any) -> Iterator[Any]:
@@ -100,7 +101,7 @@ def watch(clock: Clock) -> None:
             yield source
 
     unit.open_source = opened
-    unit.read_batches = lambda *given: clock.drawn(COLUMNS, read_batches(*given))
+    pieces.read_batches = lambda *given: clock.drawn(COLUMNS, read_batches(*given))
     unit.entries = clock.timed(ASIDE, lambda *given: list(entries(*given)))
 
 

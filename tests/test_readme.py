@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import scaling
 from fences import ENGINES, FENCES, README, ROOT
 from turnparse import CODES
 from turnparse._codes import PRESETS
@@ -235,6 +236,38 @@ def test_speed_of_targets_is_quoted() -> None:
     assert f"`{command}`" in README
     assert f"{least} of the throughput of `trl`" in README
     assert {row["target"] for row in saved["targets"]} == {t.name for t in targets().values() if "pair" in t.takes}
+
+
+def test_scaling_is_quoted() -> None:
+    """The README says of engines, stages, many machines and checks what the saved figures say."""
+    assert [said for said in scaling.everything() if said not in README] == []
+
+
+def test_engines_made_the_same_rows() -> None:
+    """All engines ran, on one row and on both sizes, and every row is there; what Ray makes for the command is the local runner's, byte by byte."""
+    saved = scaling.saved("engines")
+    exact: dict[tuple[str, str, str], set[str]] = {}
+    for line in saved["engines"]:
+        for size, given in saved["sizes"].items():
+            found = line[size]
+            assert found["same"] is True
+            assert found["rows"] + found["set aside"] == given["rows"]
+            if line["contender"].startswith("turnparse convert"):
+                exact.setdefault((line["reads"], line["writes"], size), set()).add(found["bytes"])
+
+    assert len(saved["engines"]) == 13
+    assert len(exact) == 9
+    assert all(len(digests) == 1 for digests in exact.values())
+    assert saved["sizes"]["small"]["shards"] == 16
+    assert saved["sizes"]["large"]["shards"] >= 128
+
+
+def test_local_is_no_slower() -> None:
+    """Of both routes, local takes within 5 % of the CPU time that it took before there were engines, and checks at most 10 %."""
+    against = {(one["commit"], one["here"]): one["against"] for one in scaling.saved("against")}
+
+    assert [row for row in against["11aebdf", ""] if row["here by there"] > 1.05 or row["pairs"] < 8] == []
+    assert [row for row in against[scaling.BEFORE_CHECKS, "--no-manifest"] if row["here by there"] > 1.1] == []
 
 
 def test_baselines_are_quoted_whole() -> None:
