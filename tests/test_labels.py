@@ -18,6 +18,7 @@ import turnparse
 from strategies import DIALECTS, HH, regular_pairs, text_pairs
 from turnparse import ArgumentError, Dialect, Message, OptionError
 from turnparse._cli import main
+from turnparse._labels import UNWRITABLE
 
 USER_BOT = HH.with_labels(user="User", assistant="Bot")
 
@@ -26,8 +27,14 @@ WORDS = st.one_of(
         ["User", "Bot", 'say "hi"', "a\\n", "x/i", "(?P<a>)", "日本", "AI Bot ", " Q", "é|è", "%ignore", "{}"]
     ),
     st.text(st.characters(categories=("L", "N", "P", "S", "Zs"), exclude_characters=":"), min_size=1, max_size=12),
-).filter(lambda word: bool(word.strip()))
+).filter(lambda word: bool(word.strip()) and UNWRITABLE not in word)
 """What may be a label of HH."""
+
+
+def test_a_label_that_no_grammar_can_hold_is_refused() -> None:
+    """Lark drops a backslash before a quote: such a label is refused rather than read as another."""
+    with pytest.raises(OptionError, match="backslash before a quote"):
+        HH.with_labels(user='Us\\"er')
 
 
 @settings(deadline=None)

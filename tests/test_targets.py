@@ -370,8 +370,8 @@ def test_targets_that_keep_everything() -> None:
 
 
 def told(row: dict[str, Any]) -> dict[str, Any]:
-    """Return what a row says, however it is parted into prompt and completion."""
-    said = {key: value for key, value in row.items() if value is not None}
+    """Return what a row says, however it is parted into prompt and completion, and whatever its number is there."""
+    said = {key: value for key, value in row.items() if value is not None and key != "id"}
     return {"said": said["prompt"] + said["completion"]} if "completion" in said else said
 
 

@@ -20,6 +20,9 @@ TERMINALS: Final[dict[Role, str]] = {role: terminal for terminal, role in ROLES.
 
 Labels = Mapping[Role, Sequence[str]]
 
+UNWRITABLE: Final = '\\"'
+"""What comes out of a string of Lark without its backslash, however it is written."""
+
 
 def checked_labels(labels: Mapping[str, object]) -> Labels:
     """Return *labels*, {role: a label, several, or None}, as {role: its labels}, without roles that have None.
@@ -72,13 +75,16 @@ def relabelled(grammar: str, table: MarkerTable, labels: Labels) -> str:
         labels: the labels of these roles instead of their own. A role that the grammar does not know is added to it.
 
     Raises:
-        OptionError: if a label belongs to another role, or holds what stands after it in a marker.
+        OptionError: if a label belongs to another role, holds what stands after it in a marker, or cannot be written.
     """
     others = {m.label for m in table.markers if m.role not in labels}
     suffixes = sorted({m.literal[m.label_end :] for m in table.markers} - {""})
     for name in (name for names in labels.values() for name in names):
         if name in others:
             msg = f"expected each role to have labels of its own, found {escape(name)!r} for two; give both roles one"
+            raise OptionError(msg)
+        if UNWRITABLE in name:
+            msg = f"expected a label without a backslash before a quote, which no grammar of Lark can hold, found {escape(name)!r}"
             raise OptionError(msg)
         if inside := next((suffix for suffix in suffixes if suffix in name), ""):
             msg = f"expected a label without the {escape(inside)!r} that stands after it, found {escape(name)!r}"
